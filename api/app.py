@@ -1,0 +1,29 @@
+"""The HTTP application: what is mounted where, and its life from start to stop."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from api import problems
+from api.bodies import BodyLimit
+from api.metrics import Metrics
+from api.routes import classify, health, reports
+from classifier.bootstrap import Parts
+from classifier.settings import Settings
+
+DESCRIPTION = """Tells why a message bounced and what its sender should do.
+
+Every error is a problem document (RFC 9457) with a stable `code`."""
+
+
+def create_app(settings: Settings, parts: Parts) -> FastAPI:
+    """Return the application around ready parts."""
+    app = FastAPI(title="Rebound", version="1", description=DESCRIPTION, openapi_url="/v1/openapi.json", redoc_url=None)
+    app.state.settings = settings
+    app.state.parts = parts
+    app.state.metrics = Metrics(CollectorRegistry())
+    problems.install(app)
+    app.include_router(classify.router)
+    app.include_router(reports.router)
+    app.include_router(health.router)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streamed=frozenset({"/v1/classify/batch"}))
+    return app

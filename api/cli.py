@@ -1,0 +1,88 @@
+"""`rebound`: data on stdout as JSON lines, complaints on stderr, exit status documented."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated
+
+import typer
+
+from classifier.settings import Settings
+
+main = typer.Typer(
+    name="rebound",
+    help="Tells why messages bounced, and what their sender should do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@main.callback()
+def _root() -> None:
+    """Tells why messages bounced, and what their sender should do."""
+
+
+@main.command()
+def classify(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; - is standard input.")
+    ] = None,
+) -> None:
+    """Print one verdict for each failure that PATHS report, one JSON object a line.
+
+    PATHS are emails, folders of them, mbox files, Maildirs, or .jsonl files of records; "-" (the default) is standard
+    input: records, or one raw email where it does not start with "{".
+
+    Exit status: 0 all was read, 1 some inputs were not (each has a line on standard error), 2 wrong usage.
+    """
+    from api.batches import classify_items
+    from api.logs import configure_logs
+    from api.sources import items_of
+    from classifier.bootstrap import build
+
+    settings = Settings()
+    configure_logs(settings.log_level)
+    pipeline = build(settings).pipeline
+    items = items_of(paths or ["-"], sys.stdin.buffer, max_bytes=settings.max_body_bytes)
+    failed = 0
+    with _progress() as advance:
+        for result in classify_items(pipeline, items):
+            for document in result.documents:
+                sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            for defect in result.defects:
+                print(f"{result.item.place}: note: {defect}", file=sys.stderr)
+            if result.error:
+                failed += 1
+                print(f"{result.item.place}: {result.error.code}: {result.error}", file=sys.stderr)
+            advance()
+    raise typer.Exit(1 if failed else 0)
+
+
+def _progress() -> AbstractContextManager[Callable[[], None]]:
+    """Return a context that counts inputs on a terminal's stderr, and does nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda: None)
+    from api.progress import counter
+
+    return counter("classified")
+
+
+@main.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (REBOUND_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 lets the system choose (REBOUND_PORT).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Worker processes (REBOUND_WORKERS).")] = None,
+) -> None:
+    """Answer over HTTP until stopped.
+
+    Exit status: 0 stopped by a signal, 1 could not listen, 2 wrong usage.
+    """
+    from api.server import run
+
+    given = {"host": host, "port": port, "workers": workers}
+    settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    run(settings)

@@ -1,0 +1,83 @@
+"""Errors as problem documents (RFC 9457): the only table from a stable code to an HTTP status."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from classifier.errors import ReboundError
+
+log = structlog.get_logger()
+
+STATUS = {
+    "invalid_input": 400,
+    "unreadable_input": 400,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "message_too_large": 413,
+    "unsupported_media_type": 415,
+    "invalid_taxonomy": 422,
+    "bundle_refused": 503,
+    "internal_error": 500,
+}
+_CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "message_too_large", 415: "unsupported_media_type"}
+TITLES = {
+    "invalid_input": "The request is not of the documented form",
+    "unreadable_input": "The input could not be read",
+    "not_found": "There is nothing at this path",
+    "method_not_allowed": "This path does not take this method",
+    "message_too_large": "The request exceeds a limit",
+    "unsupported_media_type": "The body's Content-Type is not one this path takes",
+    "invalid_taxonomy": "The taxonomy breaks a rule",
+    "bundle_refused": "The model bundle cannot be used",
+    "internal_error": "A fault of ours; the log has the details",
+}
+
+
+class UnsupportedMediaType(ReboundError):
+    """The body's Content-Type is not one that this path takes."""
+
+    code = "unsupported_media_type"
+
+
+def problem(code: str, detail: str) -> dict[str, Any]:
+    """Return the members of a problem document."""
+    return {
+        "type": f"urn:rebound:problem:{code}",
+        "title": TITLES[code],
+        "status": STATUS[code],
+        "code": code,
+        "detail": detail,
+    }
+
+
+def _answer(code: str, detail: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(
+        problem(code, detail), status_code=STATUS[code], media_type="application/problem+json", headers=headers
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app leave as a problem document."""
+
+    @app.exception_handler(ReboundError)
+    async def _ours(_: Request, error: ReboundError) -> JSONResponse:
+        return _answer(error.code, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return _answer("invalid_input", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        code = _CODE_OF_STATUS.get(error.status_code, "invalid_input" if error.status_code < 500 else "internal_error")
+        return _answer(code, str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        log.error("unforeseen_error", path=request.url.path, error=type(error).__name__)
+        return _answer("internal_error", "the request was not carried out; the log has the details")

@@ -1,0 +1,134 @@
+"""`/v1/classify` and `/v1/classify/batch`: records in, verdicts out."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from api import schemas
+from api.deps import BodyDep, MetricsDep, PartsDep, SettingsDep, decode_json
+from api.metrics import Metrics
+from api.problems import UnsupportedMediaType, problem
+from classifier.answers import to_document
+from classifier.domain import Failure
+from classifier.errors import InvalidInput, MessageTooLarge, ReboundError
+from classifier.pipeline import Pipeline
+from classifier.record import Record, read_record
+
+router = APIRouter(prefix="/v1/classify", tags=["classify"])
+NDJSON = "application/x-ndjson"
+MAX_LINE_BYTES = 1_048_576
+_LINES = 64
+"""NDJSON lines that are answered together: the model is quicker on some dozens, a client waits for no more."""
+
+
+@router.post("", openapi_extra=schemas.body(schemas.RecordIn), response_model=schemas.VerdictOut)
+def classify(body: BodyDep, parts: PartsDep, metrics: MetricsDep) -> JSONResponse:
+    """Classify one record of codes and text."""
+    # def, not async def: inference holds the CPU, so FastAPI lends a thread.
+    record = read_record(decode_json(body))
+    return JSONResponse(_answered(parts.pipeline, metrics, [record])[0])
+
+
+@router.post("/batch", openapi_extra=schemas.batch_body(), response_model=list[schemas.VerdictOut])
+async def classify_batch(request: Request, parts: PartsDep, metrics: MetricsDep, settings: SettingsDep) -> Response:
+    """Classify many records: an array, or NDJSON in and out as a stream of any length.
+
+    A record that cannot be read is answered in its place with `{"id", "error": problem document}`; the rest goes on.
+    """
+    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media == NDJSON:
+        return StreamingResponse(_stream(request, parts.pipeline, metrics), media_type=NDJSON)
+    if media != "application/json":
+        raise UnsupportedMediaType(f"Content-Type must be application/json or {NDJSON}")
+    documents = decode_json(await request.body())
+    if not isinstance(documents, list):
+        raise InvalidInput("the body must be an array of records")
+    if len(documents) > settings.max_batch_items:
+        raise MessageTooLarge(f"{len(documents)} records, the limit is {settings.max_batch_items}; NDJSON has none")
+    return JSONResponse(await run_in_threadpool(_batch, parts.pipeline, metrics, list(enumerate(documents, 1))))
+
+
+async def _stream(request: Request, pipeline: Pipeline, metrics: Metrics) -> AsyncIterator[bytes]:
+    pending: list[tuple[int, Any]] = []
+    async for number, line in _lines(request):
+        pending.append((number, line))
+        if len(pending) >= _LINES:
+            yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending)
+            pending = []
+    if pending:
+        yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending)
+
+
+async def _lines(request: Request) -> AsyncIterator[tuple[int, bytes | MessageTooLarge]]:
+    """Yield numbered lines of the body; one that is too long yields its error and is skipped without being kept."""
+    rest, number, skipping = b"", 0, False
+    async for chunk in request.stream():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            number += 1
+            if not skipping and line.strip():
+                yield number, line if len(line) <= MAX_LINE_BYTES else _too_long()
+            skipping = False
+        if len(rest) > MAX_LINE_BYTES:
+            if not skipping:
+                yield number + 1, _too_long()
+            rest, skipping = b"", True
+    if rest.strip() and not skipping:
+        yield number + 1, rest
+
+
+def _too_long() -> MessageTooLarge:
+    return MessageTooLarge(f"line longer than {MAX_LINE_BYTES} octets")
+
+
+def _answer_lines(pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, Any]]) -> bytes:
+    def decoded() -> Iterator[tuple[int, Any]]:
+        for number, line in lines:
+            if isinstance(line, ReboundError):
+                yield number, line
+                continue
+            try:
+                yield number, decode_json(line)
+            except ReboundError as error:
+                yield number, error
+
+    documents = _batch(pipeline, metrics, list(decoded()))
+    return b"".join(json.dumps(document, ensure_ascii=False).encode() + b"\n" for document in documents)
+
+
+def _batch(pipeline: Pipeline, metrics: Metrics, numbered: list[tuple[int, Any]]) -> list[dict[str, Any]]:
+    read = [(number, document, _read(document)) for number, document in numbered]
+    answered = iter(_answered(pipeline, metrics, [record for _, _, record in read if isinstance(record, Record)]))
+    out = []
+    for number, document, record in read:
+        if isinstance(record, ReboundError):
+            identity = document.get("id") if isinstance(document, dict) else None
+            named = identity if isinstance(identity, str | int) else number
+            out.append({"id": named, "error": problem(record.code, str(record))})
+        else:
+            out.append({"id": number} | next(answered))
+    return out
+
+
+def _read(document: Any) -> Record | ReboundError:
+    if isinstance(document, ReboundError):
+        return document
+    try:
+        return read_record(document)
+    except ReboundError as error:
+        return error
+
+
+def _answered(pipeline: Pipeline, metrics: Metrics, records: list[Record]) -> list[dict[str, Any]]:
+    failures: list[Failure] = [record.failure for record in records if record.failure]
+    with metrics.seconds.time():
+        answers = pipeline.classify(failures)
+    metrics.count(answers)
+    return [
+        ({} if record.id is None else {"id": record.id}) | to_document(answer)
+        for record, answer in zip(records, answers, strict=True)
+    ]

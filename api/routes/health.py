@@ -1,0 +1,37 @@
+"""Is it alive, is it ready, what has it done."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from api.deps import MetricsDep, PartsDep
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers: restart it if this does not."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def readyz(parts: PartsDep) -> JSONResponse:
+    """Whether bounces can be classified, and by what.
+
+    200 with `status: degraded` while the fallback answers in a refused model's place: answers are poor but safe, and
+    taking the instance out of service would leave its callers with none.
+    """
+    pipeline = parts.pipeline
+    document = {
+        "status": "degraded" if parts.refused else "ready",
+        "model": pipeline.predictor.label,
+        "taxonomy": pipeline.taxonomy.label,
+        "reason": parts.refused,
+    }
+    return JSONResponse(document)
+
+
+@router.get("/metrics")
+def metrics(collected: MetricsDep) -> Response:
+    """Metrics in Prometheus's text format."""
+    return Response(collected.text(), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,78 @@
+"""Public shapes for /docs. Checking is done by `classifier.record`, once, for HTTP and the command line alike."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from classifier.domain import Action, Fault, Kind, Permanence, Scope, Source
+
+
+class RecordIn(BaseModel):
+    """A delivery failure as codes and text."""
+
+    id: str | int | None = Field(None, description="Your own name for it, returned unchanged.")
+    text: str = Field(description="What the mail server said.", examples=["550 5.1.1 <jo@example.org>: no such user"])
+    smtp_code: int | None = Field(None, ge=200, le=599, description="Reply code; read from the text if absent.")
+    enhanced_code: str | None = Field(None, description="Enhanced status code; read from the text if absent.")
+    remote_mta: str | None = Field(None, description="Host that gave the reply.")
+
+
+class Alternative(BaseModel):
+    """A category that is less probable than the one given."""
+
+    category: str
+    confidence: float
+
+
+class VerdictOut(BaseModel):
+    """Why one message was not delivered, and what to do."""
+
+    id: str | int | None = None
+    kind: Kind
+    category: str
+    confidence: float = Field(ge=0, le=1)
+    alternatives: list[Alternative]
+    permanence: Permanence
+    fault: Fault
+    action: Action
+    scope: Scope
+    retry_after_s: int | None
+    blocklist: str | None
+    provider: str | None
+    source: Source
+    model: str
+    taxonomy: str
+    recipient: str | None
+    smtp_code: int | None
+    enhanced_code: str | None
+    template: str
+    template_id: str
+
+
+class ReportOut(BaseModel):
+    """One email's verdicts, one per recipient."""
+
+    verdicts: list[VerdictOut]
+    defects: list[str] = Field(description="What could not be read of the email.")
+
+
+def body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a JSON body that the route decodes itself."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def batch_body() -> dict[str, Any]:
+    """Return the OpenAPI description of an array or NDJSON of records."""
+    schema = RecordIn.model_json_schema()
+    content = {
+        "application/json": {"schema": {"type": "array", "items": schema}},
+        "application/x-ndjson": {"schema": {"type": "string", "description": "One record a line."}},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def email_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a raw email."""
+    content = {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,95 @@
+"""Step 4: turn a probability into an action that an operator can defend.
+
+    Failure + Prediction + Taxonomy -> Verdict
+
+The model says what it believes, the taxonomy says what each category means to this user, and this module says what to
+do. Policy lives here and nowhere else: no I/O, no clock, no settings, so that replaying last month under other
+thresholds is one loop. A wrong `suppress` loses a customer, a wrong `retry` costs a connection: whatever is doubtful
+becomes `review`.
+"""
+
+from classifier.domain import Action, Failure, Fault, Kind, Permanence, Prediction, Scope, Source, Verdict
+from classifier.hints import blocklist, provider, retry_after_s
+from classifier.taxonomy import Category, Taxonomy
+
+_NO_FAILURE = frozenset(Kind) - {Kind.FAILURE, Kind.DELAYED}
+ALTERNATIVES = 3
+
+
+def permanence_of(failure: Failure) -> Permanence:
+    """Read permanence from the DSN's action and the codes, never from the category.
+
+    A delayed message is temporary whatever its codes say. A final report of a 4xx reply stays temporary: the sender's
+    queue gave up, the recipient is not to blame (Postfix reports `Action: failed` with Status 4.x.x, Haraka and Exim
+    rewrite the status to 5.x.x, so the quoted reply counts before the status).
+    """
+    if failure.kind is Kind.DELAYED or failure.action == "delayed":
+        return Permanence.TEMPORARY
+    for code in (failure.smtp_code, failure.enhanced_code):
+        match str(code)[0] if code else "":
+            case "4":
+                return Permanence.TEMPORARY
+            case "5":
+                return Permanence.PERMANENT
+    return Permanence.PERMANENT if failure.action == "failed" else Permanence.UNDETERMINED
+
+
+def decide(failure: Failure, prediction: Prediction, taxonomy: Taxonomy) -> Verdict:
+    """Return the verdict on one failure.
+
+    A category that the taxonomy does not know (a model trained for another one) is answered with `review`.
+    """
+    ranked = prediction.ranked
+    name, confidence = ranked[0]
+    category = taxonomy.by_id.get(name)
+    permanence = permanence_of(failure)
+    return Verdict(
+        category=name,
+        confidence=round(confidence, 4),
+        alternatives=tuple((other, round(p, 4)) for other, p in ranked[1 : 1 + ALTERNATIVES]),
+        permanence=permanence,
+        fault=category.fault if category else Fault.UNDETERMINED,
+        action=_action(category, confidence, permanence, prediction.source, failure.kind),
+        scope=category.scope if category else Scope.MESSAGE,
+        retry_after_s=retry_after_s(failure.diagnostic),
+        blocklist=blocklist(failure.diagnostic),
+        provider=provider(failure.diagnostic, failure.remote_mta),
+        source=prediction.source,
+        model=prediction.model,
+        taxonomy=taxonomy.label,
+    )
+
+
+def no_failure(failure: Failure, *, model: str, taxonomy: Taxonomy) -> Verdict:
+    """Return the verdict on a report of no failure (auto-reply, relay or delivery notice, complaint): nothing to do.
+
+    A complaint asks for a person's look: whoever complained is a live recipient who wants no more mail.
+    """
+    complaint = failure.kind is Kind.FEEDBACK_REPORT
+    return Verdict(
+        category="undetermined",
+        confidence=1.0,
+        alternatives=(),
+        permanence=Permanence.UNDETERMINED,
+        fault=Fault.UNDETERMINED,
+        action=Action.REVIEW if complaint else Action.IGNORE,
+        scope=Scope.RECIPIENT if complaint else Scope.MESSAGE,
+        retry_after_s=None,
+        blocklist=None,
+        provider=provider("", failure.remote_mta),
+        source=Source.MODEL,
+        model=model,
+        taxonomy=taxonomy.label,
+    )
+
+
+def _action(category: Category | None, confidence: float, permanence: Permanence, source: Source, kind: Kind) -> Action:
+    if category is None or confidence < category.threshold:
+        return Action.REVIEW
+    if category.action is not Action.SUPPRESS:
+        return category.action
+    if category.fault is not Fault.RECIPIENT or source is Source.FALLBACK:
+        return Action.REVIEW
+    if permanence is Permanence.TEMPORARY:
+        return Action.RETRY
+    return Action.SUPPRESS if kind not in _NO_FAILURE else Action.REVIEW

@@ -1,0 +1,47 @@
+"""Every error that Rebound raises on purpose.
+
+`code` is a stable contract (docs/errors.md lists each one, and a test keeps the list whole); the message is for the
+person who reads it at 3 a.m. The core knows no HTTP: `api/problems.py` owns the table from code to status.
+"""
+
+from typing import ClassVar
+
+
+class ReboundError(Exception):
+    """Base class of all errors below.
+
+    `retryable` answers a worker's one question: may the same bytes succeed later?
+    """
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+
+class InvalidInput(ReboundError):
+    """The request or record is not of the documented form."""
+
+    code = "invalid_input"
+
+
+class MessageTooLarge(ReboundError):
+    """The email or body exceeds a configured limit: bytes, parts, nesting, header fields or batch size."""
+
+    code = "message_too_large"
+
+
+class UnreadableInput(ReboundError):
+    """A file or stream could not be read."""
+
+    code = "unreadable_input"
+
+
+class InvalidTaxonomy(ReboundError):
+    """A taxonomy file breaks a rule; the message names the place and the rule."""
+
+    code = "invalid_taxonomy"
+
+
+class BundleRefused(ReboundError):
+    """A model bundle is missing, damaged, or made for another normaliser or taxonomy."""
+
+    code = "bundle_refused"

@@ -1,0 +1,80 @@
+"""The story, told once: a bounce in, a verdict out.
+
+raw email -> parse -> failures ─┐
+record    ----------> failure ──┴> normalise -> predict -> decide -> answers
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from classifier.decide import decide, no_failure
+from classifier.domain import Failure, Kind, ParseLimits, Verdict
+from classifier.normalise import template_id, template_of
+from classifier.parse import parse_email
+from classifier.predict import Predictor
+from classifier.taxonomy import Taxonomy
+
+_CLASSIFIED = (Kind.FAILURE, Kind.DELAYED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One failure with its template and its verdict."""
+
+    failure: Failure
+    template: str
+    verdict: Verdict
+
+    @property
+    def template_id(self) -> str:
+        """The template's stable name."""
+        return template_id(self.template)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailAnswer:
+    """One email's answers, one per recipient, and what could not be read of it."""
+
+    answers: tuple[Answer, ...]
+    defects: tuple[str, ...]
+
+
+class Pipeline:
+    """Classifies failures with one predictor and one taxonomy. Safe to share between threads."""
+
+    def __init__(self, predictor: Predictor, taxonomy: Taxonomy, *, limits: ParseLimits) -> None:
+        self.predictor = predictor
+        self.taxonomy = taxonomy
+        self.limits = limits
+
+    def classify_email(self, raw: bytes) -> EmailAnswer:
+        """Classify every recipient's failure that one email reports.
+
+        Raises:
+            MessageTooLarge: The email exceeds a limit; nothing else about its form raises.
+        """
+        report = parse_email(raw, self.limits)
+        return EmailAnswer(answers=tuple(self.classify(report.failures)), defects=report.defects)
+
+    def classify(self, failures: Sequence[Failure]) -> list[Answer]:
+        """Classify failures in one batch: the model runs once for each distinct template."""
+        templates = [_template(failure) for failure in failures]
+        asked = [i for i, failure in enumerate(failures) if failure.kind in _CLASSIFIED]
+        predictions = dict(zip(asked, self.predictor.predict([templates[i] for i in asked]), strict=True))
+        return [
+            Answer(
+                failure=failure,
+                template=template,
+                verdict=decide(failure, predictions[i], self.taxonomy)
+                if i in predictions
+                else no_failure(failure, model=self.predictor.label, taxonomy=self.taxonomy),
+            )
+            for i, (failure, template) in enumerate(zip(failures, templates, strict=True))
+        ]
+
+
+def _template(failure: Failure) -> str:
+    known = [address for address in (failure.recipient, failure.original_recipient) if address]
+    return template_of(
+        failure.diagnostic, smtp_code=failure.smtp_code, enhanced_code=failure.enhanced_code, addresses=known
+    )

@@ -1,0 +1,102 @@
+"""The fine-tuned encoder, run by onnxruntime: no torch, one file of weights, some tens of megabytes of memory."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+from classifier.bundle import MODEL, TOKENIZER, Bundle
+from classifier.domain import Prediction, Source
+from classifier.errors import BundleRefused
+
+_BATCH = 16
+_TAIL_SHARE = 4
+"""A text that is too long keeps a quarter of its room for its end: the cause may stand there."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class OnnxPredictor:
+    """Encoder and head of one bundle.
+
+    Args:
+        bundle: A checked bundle.
+        threads: Cores that one call may use, at least 1.
+
+    Raises:
+        BundleRefused: onnxruntime or the tokenizer cannot read the bundle's files.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        self._manifest = bundle.manifest
+        try:
+            self._tokenizer = Tokenizer.from_file(str(bundle.folder / TOKENIZER))
+            self._session = onnxruntime.InferenceSession(
+                str(bundle.folder / MODEL), _options(threads), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # both libraries raise bare Exceptions of their own making
+            raise BundleRefused(f"{bundle.folder}: the model cannot be loaded: {error}") from error
+
+    @property
+    def label(self) -> str:
+        """Name and version of the model."""
+        return self._manifest.label
+
+    def predict(self, templates: Sequence[str]) -> list[Prediction]:
+        """Return one calibrated prediction for each template, in order."""
+        if not templates:
+            return []
+        logits, _ = self.encode(templates)
+        scaled = logits / self._manifest.temperature
+        exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        rows = exponentials / exponentials.sum(axis=1, keepdims=True)
+        names = self._manifest.categories
+        return [
+            Prediction(probabilities=dict(zip(names, row, strict=True)), source=Source.MODEL, model=self.label)
+            for row in rows.tolist()
+        ]
+
+    def encode(self, templates: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return logits (n, categories), not yet divided by the temperature, and embeddings (n, width)."""
+        ids = [self.tokens(template) for template in templates]
+        # Texts of like length share a batch, so that little time goes into padding.
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        logits: list[Floats | None] = [None] * len(ids)
+        embeddings: list[Floats | None] = [None] * len(ids)
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            for i, logit, embedding in zip(chosen, *self._run([ids[i] for i in chosen]), strict=True):
+                logits[i], embeddings[i] = logit, embedding
+        return np.stack([x for x in logits if x is not None]), np.stack([x for x in embeddings if x is not None])
+
+    def tokens(self, template: str) -> list[int]:
+        """Return a template's token ids, between the tokenizer's start and end marks, cut to the model's length."""
+        ids: list[int] = self._tokenizer.encode(template).ids
+        limit = self._manifest.max_tokens
+        if len(ids) <= limit:
+            return ids
+        tail = limit // _TAIL_SHARE
+        return ids[: limit - tail] + ids[-tail:]
+
+    def _run(self, ids: list[list[int]]) -> tuple[Floats, Floats]:
+        width = max(map(len, ids))
+        inputs = np.zeros((len(ids), width), dtype=np.int64)
+        mask = np.zeros_like(inputs)
+        for row, tokens in enumerate(ids):
+            inputs[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        logits, embeddings = self._session.run(None, {"input_ids": inputs, "attention_mask": mask})
+        return logits, embeddings
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # An arena and memory patterns keep the largest batch ever seen resident.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    return options

@@ -1,0 +1,48 @@
+"""Every knob, and the only reader of the environment.
+
+Each setting has its unit in its name, a default that works on a laptop, and a checked range; docs/settings.md lists
+them all, and a test keeps that list whole. Only entry points construct `Settings`; everything below gets plain values.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from classifier.domain import ParseLimits
+
+Port = Annotated[int, Ge(0), Le(65_535)]
+
+
+class Settings(BaseSettings):
+    """Settings of serving; environment variables with the prefix REBOUND_."""
+
+    model_config = SettingsConfigDict(env_prefix="REBOUND_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("var"), description="Folder of all state.")
+    bundle_dir: Path | None = Field(None, description="Model bundle to serve; the shipped one if unset.")
+    model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
+    cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")
+    max_body_bytes: Annotated[int, Ge(1_024)] = Field(
+        10_485_760, description="Largest request body or email, in octets."
+    )
+    max_batch_items: Annotated[int, Ge(1)] = Field(10_000, description="Most records in one JSON array.")
+    max_parts: Annotated[int, Ge(1)] = Field(200, description="Most MIME parts of an email.")
+    max_depth: Annotated[int, Ge(1), Le(100)] = Field(20, description="Deepest MIME nesting of an email.")
+    max_headers: Annotated[int, Ge(1)] = Field(1_000, description="Most header fields of an email.")
+    host: str = Field("127.0.0.1", description="Address that `rebound serve` listens on.")
+    port: Port = Field(8025, description="Port that `rebound serve` listens on; 0 lets the system choose.")
+    workers: Annotated[int, Ge(1), Le(256)] = Field(1, description="Worker processes of `rebound serve`.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level of log lines.")
+
+    @property
+    def parse_limits(self) -> ParseLimits:
+        """The bounds on one email."""
+        return ParseLimits(
+            max_bytes=self.max_body_bytes,
+            max_parts=self.max_parts,
+            max_depth=self.max_depth,
+            max_headers=self.max_headers,
+        )

@@ -1,0 +1,21 @@
+"""Fixtures that several folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+for _name in [name for name in os.environ if name.startswith("REBOUND_")]:
+    # A developer's own settings must not decide a test. REBOUND_GOLDEN_ACCEPT is the tests' own.
+    if _name != "REBOUND_GOLDEN_ACCEPT":
+        del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def shared_corpus() -> Path:
+    folder = ROOT.parent / "shared" / "corpus"
+    if not folder.is_dir():
+        pytest.skip("the corpus of real bounces is not beside this checkout")
+    return folder

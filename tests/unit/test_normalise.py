@@ -1,0 +1,64 @@
+import pytest
+
+from classifier.normalise import MAX_TEXT, dns_list_of, normalise, template_id, template_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("550 5.1.1 <ann@example.org>: gone", "550 5.1.1 <[ADDR]>: gone"),
+        ('550 "ann lee"@example.org gone', "550 [ADDR] gone"),
+        ("宛先user@example.comは", "宛先[ADDR]は"),
+        ("用户@例子.广告 不存在", "[ADDR] 不存在"),
+        ("host mx1.example.com[192.0.2.1] said: 550 x", "host [HOST][[IP]] said: 550 x"),
+        ("[2001:db8::1] refused", "[[IP]] refused"),
+        ("550-5.1.1 No such\r\n550-5.1.1 user\r\n550 5.1.1 here", "550 5.1.1 No such user here"),
+        ("452-4.2.2 over quota and 452 4.2.2 try again", "452 4.2.2 over quota and try again"),
+        ("550-one\n550 two 550 three", "550 one two 550 three"),
+        ("queued as 4XYZ12ab99", "queued as [ID]"),
+        ("550 blocked using zen.spamhaus.org", "550 blocked using zen.spamhaus.org"),
+        (
+            "see https://help.example.com/kb/NoUser?p=NoSuchUser&who=ann",
+            "see [URL help.example.com/kb/NoUser/NoSuchUser]",
+        ),
+        ("see http://192.0.2.9/x", "see [URL]"),
+        ("see http://help.example.com/u/ann@example.org", "see [URL]"),
+        ("[S3150] [TSS04] OFR005_104", "[S3150] [TSS04] OFR005_104"),
+        ("size 12345678 exceeds 10MB", "size [NUM] exceeds [NUM]MB"),
+        ("on Tue, 3 Mar 2025 10:11:12 +0100", "on [DATE]"),
+        ("delivered.It is late", "delivered.It is late"),
+        ("", ""),
+    ],
+)
+def test_normalise(text, expected):
+    assert normalise(text) == expected
+
+
+def test_the_local_part_of_a_known_address_is_masked_wherever_it_stands():
+    text = "550 unknown user jane.roe (jane.roe@example.org)"
+    assert normalise(text, addresses=["jane.roe@example.org"]) == "550 unknown user [ADDR] ([ADDR])"
+
+
+def test_a_long_text_keeps_head_and_tail():
+    cut = normalise("550 head " + "word " * 2_000 + "mailbox full at the end")
+    assert cut.startswith("550 head")
+    assert cut.endswith("mailbox full at the end")
+    assert len(cut) <= MAX_TEXT
+
+
+def test_codes_beside_the_text_head_the_template():
+    assert template_of("no such user", smtp_code=550, enhanced_code="5.1.1") == "550 5.1.1 no such user"
+    assert template_of("550 5.1.1 no such user", smtp_code=550, enhanced_code="5.1.1") == "550 5.1.1 no such user"
+    assert template_of("no such user", smtp_code=None, enhanced_code="5.0.0") == "no such user"
+
+
+def test_template_id_is_stable_and_tells_templates_apart():
+    assert template_id("550 gone") == template_id("550 gone")
+    assert template_id("550 gone") != template_id("550 full")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"), [("4.3.2.1.zen.spamhaus.org", "zen.spamhaus.org"), ("mx.example.org", None)]
+)
+def test_dns_list_of(host, expected):
+    assert dns_list_of(host) == expected

@@ -1,0 +1,1 @@
+"""How Rebound learns: texts to a bundle. Needs the extra `train`; serving never imports it."""

@@ -1,0 +1,176 @@
+"""How good a model is: figures per category, language and source, calibration, and what its errors cost.
+
+    rows + probabilities -> Scorecard
+
+The figures are those of an operator: how often right, how honest the confidence, and how often a live recipient would
+have been suppressed.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.dataset import Row
+
+Floats = npt.NDArray[np.float32]
+SUPPRESSIBLE = frozenset(
+    {
+        "user_unknown",
+        "invalid_address",
+        "mailbox_disabled",
+        "mailbox_moved",
+        "bad_domain",
+        "mailbox_full",
+        "recipient_refused",
+    }
+)
+"""True categories under which a `suppress` is no harm."""
+COST_WRONG_SUPPRESS = 50.0
+"""Harm of suppressing a live recipient, in units of one needless retry or review."""
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
+    """Return probabilities (n, categories)."""
+    scaled = logits / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def fit_temperature(logits: Floats, truth: Sequence[int]) -> float:
+    """Return the temperature, 0.3 to 5, with the least negative log-likelihood (Guo et al. 2017, section 4.2)."""
+    index = np.asarray(truth)
+    grid = np.exp(np.linspace(np.log(0.3), np.log(5.0), 141))
+    losses = [-np.log(softmax(logits, t)[np.arange(len(index)), index] + 1e-12).mean() for t in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def fit_thresholds(
+    probabilities: Floats,
+    truth: Sequence[str],
+    categories: Sequence[str],
+    defaults: Mapping[str, float],
+    suppressing: frozenset[str],
+) -> dict[str, float]:
+    """Return the least confidence for each category's action, from costs.
+
+    Acting with probability p of being right costs (1 - p) times the harm, a review costs one: a suppressing action, at
+    50 times the harm, pays from p = 0.98 on; any other at twice the harm (the retry or the fix that was needless, and the
+    right one that was late) from p = 0.5 on. Where confidence overstates (held-out precision at the bar is lower than
+    the bar), the bar rises to the confidence that earned it. A category's default is a floor only for suppression.
+    """
+    thresholds = {}
+    chosen = probabilities.argmax(axis=1)
+    top = probabilities.max(axis=1)
+    right = np.array([categories[i] == t for i, t in zip(chosen, truth, strict=True)])
+    for number, name in enumerate(categories):
+        bar = 1 - 1 / COST_WRONG_SUPPRESS if name in suppressing else 0.5
+        if name == "undetermined":
+            thresholds[name] = 0.0
+            continue
+        candidates = sorted({bar, *(float(t) for t in top[(chosen == number) & (top > bar)])})
+        for candidate in candidates:
+            mine = (chosen == number) & (top >= candidate)
+            if not mine.any() or right[mine].mean() >= bar - 0.03:
+                bar = candidate
+                break
+        floor = defaults.get(name, 0.0) if name in suppressing else 0.0
+        thresholds[name] = round(float(min(max(bar, floor), 0.995)), 3)
+    return thresholds
+
+
+def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> float:
+    """Return the expected calibration error over equally wide bins, 0 to 1."""
+    number = np.minimum(bins - 1, (confidence * bins).astype(int))
+    return float(
+        sum(abs(right[number == b].sum() - confidence[number == b].sum()) for b in range(bins))
+        / max(1, len(confidence))
+    )
+
+
+def figures(
+    rows: Sequence[Row], probabilities: Floats, categories: Sequence[str], acts: Sequence[str] | None = None
+) -> dict[str, float | int]:
+    """Return the figures of one set of rows; ambiguous rows count in `lenient` alone.
+
+    Args:
+        rows: What is true.
+        probabilities: What the model said (n, categories).
+        categories: Order of the columns.
+        acts: Action of each verdict; needed for `wrong_suppress`.
+    """
+    clear = np.array([len(row.target) == 1 for row in rows])
+    chosen = [categories[i] for i in probabilities.argmax(axis=1)]
+    lenient = np.mean([c in row.target for c, row in zip(chosen, rows, strict=True)]) if rows else 0.0
+    truth = [row.label for row, keep in zip(rows, clear, strict=True) if keep]
+    guess = [c for c, keep in zip(chosen, clear, strict=True) if keep]
+    confidence = probabilities.max(axis=1)[clear]
+    right = np.array([t == g for t, g in zip(truth, guess, strict=True)], dtype=bool)
+    most = np.argsort(-confidence, kind="stable")[: int(len(confidence) * 0.9)]
+    out: dict[str, float | int] = {
+        "n": len(truth),
+        "accuracy": float(right.mean()) if len(right) else 0.0,
+        "macro_f1_n5": macro_f1(truth, guess),
+        "lenient": float(lenient),
+        "ece": calibration_error(confidence, right),
+        "accuracy_at_90_coverage": float(right[most].mean()) if len(most) else 0.0,
+    }
+    if acts is not None:
+        kept = [act for act, keep in zip(acts, clear, strict=True) if keep]
+        harm = sum(a == "suppress" and t not in SUPPRESSIBLE for a, t in zip(kept, truth, strict=True))
+        out["wrong_suppress"] = harm / max(1, len(truth))
+        out["suppressed"] = sum(a == "suppress" for a in kept) / max(1, len(truth))
+        out["reviewed"] = sum(a == "review" for a in kept) / max(1, len(truth))
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in out.items()}
+
+
+def macro_f1(truth: Sequence[str], guess: Sequence[str], least: int = 5) -> float:
+    """Return the mean F1 over categories with at least `least` texts."""
+    scores = [entry["f1"] for entry in per_category(truth, guess).values() if entry["n"] >= least]
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def per_category(truth: Sequence[str], guess: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return precision, recall, F1 and number of texts of each category that occurs."""
+    out = {}
+    expected, given = Counter(truth), Counter(guess)
+    hits = Counter(t for t, g in zip(truth, guess, strict=True) if t == g)
+    for name in sorted(set(truth) | set(guess)):
+        precision = hits[name] / given[name] if given[name] else 0.0
+        recall = hits[name] / expected[name] if expected[name] else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if hits[name] else 0.0
+        out[name] = {
+            "precision": round(precision, 3),
+            "recall": round(recall, 3),
+            "f1": round(f1, 3),
+            "n": expected[name],
+        }
+    return out
+
+
+def scorecard(
+    rows: Sequence[Row], probabilities: Floats, categories: Sequence[str], acts: Sequence[str]
+) -> dict[str, Any]:
+    """Return the figures of a set as a whole, per category, per language and per source, and its confusions."""
+    chosen = [categories[i] for i in probabilities.argmax(axis=1)]
+    clear = [i for i, row in enumerate(rows) if len(row.target) == 1]
+    confusions = Counter((rows[i].label, chosen[i]) for i in clear if rows[i].label != chosen[i])
+
+    def by(key: str) -> dict[str, Any]:
+        groups: dict[str, list[int]] = defaultdict(list)
+        for i, row in enumerate(rows):
+            groups[getattr(row, key)].append(i)
+        return {
+            name: figures([rows[i] for i in at], probabilities[at], categories, [acts[i] for i in at])
+            for name, at in sorted(groups.items())
+        }
+
+    return {
+        "all": figures(rows, probabilities, categories, acts),
+        "per_category": per_category([rows[i].label for i in clear], [chosen[i] for i in clear]),
+        "per_language": by("lang"),
+        "per_source": by("source"),
+        "confusions": [{"label": t, "answer": g, "n": n} for (t, g), n in confusions.most_common(25)],
+    }

@@ -1,0 +1,169 @@
+"""From a trained network to files that serve: ONNX, int8, parity checked, neighbours, manifest.
+
+BounceNet + tokenizer -> bundle folder
+"""
+
+import logging
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from tokenizers import Tokenizer
+
+from classifier.bundle import MANIFEST, MODEL, NEIGHBOURS, SCORECARD, TAXONOMY, TOKENIZER, Bundle, Manifest, sha256_of
+from classifier.predict.onnx import OnnxPredictor
+from training.fit import predict
+from training.model import BounceNet
+
+MIN_AGREEMENT = 0.97
+"""Least share of templates on which int8 must choose the category that torch chooses (measured: 0.98 to 0.99)."""
+
+
+class ParityFailure(RuntimeError):
+    """The exported model does not answer as the trained network does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How well the exported model agrees with the network: share of equal answers, largest difference of logits."""
+
+    agreement: float
+    largest_difference: float
+
+
+class _Exportable(torch.nn.Module):
+    def __init__(self, net: BounceNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        out = self.net(input_ids, attention_mask)
+        return out["logits"], out["embedding"]
+
+
+def export_onnx(net: BounceNet, path: Path) -> None:
+    """Write the network as int8 ONNX: weights and embeddings quantised, activations at run time."""
+    logging.getLogger("root").setLevel(logging.ERROR)  # the quantiser warns on the root logger at every call
+    with tempfile.TemporaryDirectory() as folder:
+        full, ready = Path(folder) / "fp32.onnx", Path(folder) / "ready.onnx"
+        example = (torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9, dtype=torch.long))
+        with warnings.catch_warnings():
+            # The exporter that needs no further package says that it is the old one.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Exportable(net.eval()),
+                example,
+                str(full),
+                input_names=["input_ids", "attention_mask"],
+                output_names=["logits", "embedding"],
+                dynamic_axes={
+                    name: {0: "batch", 1: "tokens"} if name in ("input_ids", "attention_mask") else {0: "batch"}
+                    for name in ("input_ids", "attention_mask", "logits", "embedding")
+                },
+                opset_version=17,
+                dynamo=False,
+            )
+        quant_pre_process(str(full), str(ready), skip_symbolic_shape=True)
+        quantize_dynamic(
+            str(ready),
+            str(path),
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=["MatMul", "Gather", "Gemm"],
+        )
+
+
+def check_parity(
+    net: BounceNet, tokenizer: Tokenizer, served: OnnxPredictor, templates: Sequence[str], max_tokens: int
+) -> Parity:
+    """Compare the served model with the network on templates.
+
+    Raises:
+        ParityFailure: They agree on fewer than `MIN_AGREEMENT` of them.
+    """
+    ours = predict(net, tokenizer, templates, max_tokens)
+    theirs, _ = served.encode(templates)
+    parity = Parity(
+        agreement=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        largest_difference=float(np.abs(ours - theirs).max()),
+    )
+    if parity.agreement < MIN_AGREEMENT:
+        raise ParityFailure(
+            f"int8 agrees with torch on {parity.agreement:.3f} of {len(templates)} templates, {MIN_AGREEMENT} is needed"
+        )
+    return parity
+
+
+def write_neighbours(
+    path: Path, texts: Sequence[str], labels: Sequence[str], embeddings: npt.NDArray[np.float32], *, width: int = 64
+) -> None:
+    """Write labelled templates with their embeddings, projected to `width` dimensions and rounded to int8.
+
+    Only texts of our own corpus belong here: a bundle is handed on, and what others wrote is not ours to hand on.
+    """
+    mean = embeddings.mean(axis=0)
+    _, _, directions = np.linalg.svd(embeddings - mean, full_matrices=False)
+    projection = directions[:width].T.astype(np.float32)
+    projected = (embeddings - mean) @ projection
+    projected /= np.linalg.norm(projected, axis=1, keepdims=True) + 1e-9
+    np.savez_compressed(
+        path,
+        texts=np.array(texts),
+        labels=np.array(labels),
+        mean=mean.astype(np.float32),
+        projection=projection,
+        vectors=np.round(projected * 127).astype(np.int8),
+    )
+
+
+def write_manifest(
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    categories: Sequence[str],
+    temperature: float,
+    thresholds: Mapping[str, float],
+    max_tokens: int,
+    normaliser_version: int,
+    taxonomy: str,
+    training: Mapping[str, Any],
+) -> Manifest:
+    """Write manifest.json over the files that stand in the folder."""
+    names = (MODEL, TOKENIZER, TAXONOMY, SCORECARD, NEIGHBOURS)
+    manifest = Manifest(
+        name=name,
+        version=version,
+        categories=tuple(categories),
+        temperature=temperature,
+        thresholds=dict(thresholds),
+        max_tokens=max_tokens,
+        normaliser_version=normaliser_version,
+        taxonomy=taxonomy,
+        files={file: sha256_of(folder / file) for file in names if (folder / file).is_file()},
+        training=dict(training),
+    )
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def unchecked_bundle(folder: Path, manifest: Manifest, taxonomy: Any) -> Bundle:
+    """Return a bundle under construction, for the parity check and the scorecard."""
+    return Bundle(folder=folder, manifest=manifest, taxonomy=taxonomy)
+
+
+def git_revision() -> str:
+    """Return the checkout's revision, "unknown" outside one."""
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"

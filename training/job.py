@@ -1,0 +1,283 @@
+"""The training run, told once: texts in, a bundle with its scorecard out.
+
+dataset -> vocabulary -> teacher (six layers + n-grams) -> student (four layers) -> export -> calibrate -> scorecard
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from tokenizers import Tokenizer
+
+from classifier.bundle import MODEL as MODEL_FILE
+from classifier.bundle import NEIGHBOURS as NEIGHBOURS_FILE
+from classifier.bundle import SCORECARD, TAXONOMY, TOKENIZER, Bundle, Manifest, load_bundle
+from classifier.decide import decide
+from classifier.domain import Action, Failure, Kind, Prediction, Source
+from classifier.normalise import NORMALISER_VERSION
+from classifier.parse.replies import find_enhanced_code, find_smtp_code
+from classifier.predict.onnx import OnnxPredictor
+from classifier.resources import resource
+from classifier.taxonomy import Taxonomy, standard_taxonomy
+from training import evaluate, export
+from training.base import load_base
+from training.dataset import Dataset, Row, build, read_labelled
+from training.fit import Floats, Recipe, fine_tune, predict
+from training.model import BounceNet, cut_layers
+from training.tfidf import TfidfModel
+from training.vocabulary import prune
+
+log = logging.getLogger("rebound.train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How large a run is.
+
+    Attributes:
+        name: Of the profile, and of the model it makes.
+        layers: Layers of the base that the student keeps.
+        teacher_epochs: Passes of the six-layer teacher; 0 trains the student on labels alone.
+        epochs: Passes of the student.
+        rows: Most training rows, drawn at random; None takes all.
+        vocabulary, new_pieces: Word pieces in all, and learnt from texts that are not English.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    teacher_epochs: int
+    epochs: int
+    rows: int | None
+    vocabulary: int
+    new_pieces: int
+
+
+PROFILES = {
+    "full": Profile(
+        name="minilm-l4",
+        layers=(0, 1, 3, 5),
+        teacher_epochs=4,
+        epochs=6,
+        rows=None,
+        vocabulary=14_000,
+        new_pieces=6_000,
+    ),
+    "quick": Profile(
+        name="quick-l2", layers=(0, 5), teacher_epochs=0, epochs=2, rows=1_500, vocabulary=6_000, new_pieces=500
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train from and where to.
+
+    Attributes:
+        out: Folder of the new bundle; must not exist.
+        version: Version of the new model.
+        authored: Folder of the authored corpus.
+        labelled: Files of labelled real texts.
+        tests: Name to file of each held-out set that is only scored; their templates are never trained on.
+        base: See `training.base.load_base`.
+    """
+
+    out: Path
+    version: str
+    profile: Profile = PROFILES["full"]
+    authored: Path = field(default_factory=lambda: resource("authored"))
+    labelled: tuple[Path, ...] = ()
+    tests: dict[str, Path] = field(default_factory=dict)
+    base: str | None = None
+    seed: int = 20_260
+    dev_share: float = 0.06
+    labelled_weight: float = 2.0
+    progress: bool = True
+
+
+def run(job: Job) -> Bundle:
+    """Train, export, calibrate and score; return the checked bundle."""
+    started = time.monotonic()
+    _reproducible(job.seed)
+    taxonomy = standard_taxonomy()
+    categories = [category.id for category in taxonomy.categories]
+    data = build(
+        job.authored,
+        job.labelled,
+        held_out=tuple(job.tests.values()),
+        categories=frozenset(categories),
+        dev_share=job.dev_share,
+        labelled_weight=job.labelled_weight,
+        seed=job.seed,
+    )
+    rows = _sample(data.train, job.profile.rows, job.seed)
+    log.info("%d rows to train on, %d to calibrate on", len(rows), len(data.dev))
+    job.out.mkdir(parents=True)
+    net, tokenizer, digest = train(rows, categories, job)
+    log.info("trained in %.0f s", time.monotonic() - started)
+    return _package(job, net, tokenizer, data, rows, taxonomy, {"base_sha256": digest})
+
+
+def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, str]:
+    """Fine-tune teacher and student; return the student, its tokenizer and the base weights' SHA-256."""
+    profile = job.profile
+    encoder, base_tokenizer, digest = load_base(job.base)
+    texts = [row.template for row in rows]
+    foreign = [row.template for row in rows if row.lang != "en"]
+    tokenizer, embeddings, _ = prune(
+        base_tokenizer, encoder, texts, foreign, size=profile.vocabulary, new=profile.new_pieces
+    )
+    encoder.set_input_embeddings(_embedding(embeddings))
+    encoder.config.vocab_size = len(embeddings)
+    net = BounceNet(encoder, len(categories))
+    scratch = job.out / "scratch"
+    if profile.teacher_epochs == 0:
+        cut_layers(net.encoder, profile.layers)
+        recipe = Recipe(epochs=profile.epochs, seed=job.seed, progress=job.progress)
+        fine_tune(net, tokenizer, rows, categories, recipe, folder=scratch)
+    else:
+        recipe = Recipe(epochs=profile.teacher_epochs, seed=job.seed, progress=job.progress)
+        log.info("teacher: %d layers, %d epochs", encoder.config.num_hidden_layers, recipe.epochs)
+        fine_tune(net, tokenizer, rows, categories, recipe, folder=scratch)
+        net = _distil(net, tokenizer, rows, categories, job, scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return net, tokenizer, digest
+
+
+def _embedding(weights: torch.Tensor) -> torch.nn.Embedding:
+    layer = torch.nn.Embedding(weights.shape[0], weights.shape[1], padding_idx=0)
+    layer.weight.data.copy_(weights)
+    return layer
+
+
+def _distil(
+    teacher: BounceNet, tokenizer: Tokenizer, rows: Sequence[Row], categories: Sequence[str], job: Job, scratch: Path
+) -> BounceNet:
+    ngrams = TfidfModel().fit(rows)
+    recipe = Recipe(epochs=job.profile.epochs, seed=job.seed + 1, teacher_share=0.7, progress=job.progress)
+
+    def opinion(templates: Sequence[str]) -> Floats:
+        network = evaluate.softmax(predict(teacher, tokenizer, templates, recipe.max_tokens, bf16=True))
+        mixed = network**0.7 * (ngrams.predict(templates, list(categories)) + 1e-4) ** 0.3
+        return np.asarray(mixed / mixed.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    student_encoder = cut_layers(_copy(teacher).encoder, job.profile.layers)
+    student = BounceNet(student_encoder, len(categories))
+    student.head.load_state_dict(teacher.head.state_dict())
+    log.info("student: layers %s, %d epochs", job.profile.layers, recipe.epochs)
+    return fine_tune(student, tokenizer, rows, categories, recipe, folder=scratch, teacher=opinion)
+
+
+def _copy(net: BounceNet) -> BounceNet:
+    twin = BounceNet(type(net.encoder)(net.encoder.config, add_pooling_layer=False), net.head.out_features)
+    twin.load_state_dict(net.state_dict())
+    return twin
+
+
+def _package(
+    job: Job,
+    net: BounceNet,
+    tokenizer: Tokenizer,
+    data: Dataset,
+    rows: Sequence[Row],
+    taxonomy: Taxonomy,
+    training: dict[str, Any],
+) -> Bundle:
+    categories = [category.id for category in taxonomy.categories]
+    max_tokens = Recipe().max_tokens
+    shutil.copy(resource("taxonomy/standard.toml"), job.out / TAXONOMY)
+    tokenizer.save(str(job.out / TOKENIZER))
+    export.export_onnx(net, job.out / MODEL_FILE)
+
+    def manifest(temperature: float, thresholds: dict[str, float]) -> Manifest:
+        return export.write_manifest(
+            job.out,
+            name=job.profile.name,
+            version=job.version,
+            categories=categories,
+            temperature=temperature,
+            thresholds=thresholds,
+            max_tokens=max_tokens,
+            normaliser_version=NORMALISER_VERSION,
+            taxonomy=taxonomy.label,
+            training=training,
+        )
+
+    def served(made: Manifest) -> OnnxPredictor:
+        return OnnxPredictor(Bundle(folder=job.out, manifest=made, taxonomy=taxonomy), threads=2)
+
+    raw = served(manifest(1.0, {}))
+    parity = export.check_parity(net, tokenizer, raw, [row.template for row in data.dev], max_tokens)
+    logits, _ = raw.encode([row.template for row in data.dev])
+    temperature = evaluate.fit_temperature(logits, [categories.index(row.label) for row in data.dev])
+    suppressing = frozenset(c.id for c in taxonomy.categories if c.action is Action.SUPPRESS)
+    thresholds = evaluate.fit_thresholds(
+        evaluate.softmax(logits, temperature),
+        [row.label for row in data.dev],
+        categories,
+        {c.id: c.threshold for c in taxonomy.categories},
+        suppressing,
+    )
+    training |= {
+        "parity": {"agreement": parity.agreement, "largest_difference": parity.largest_difference},
+        "seed": job.seed,
+        "profile": job.profile.name,
+        "rows": len(rows),
+        "dev_rows": len(data.dev),
+        "conflicts": len(data.conflicts),
+        "data_sha256": data.hashes,
+        "git_revision": export.git_revision(),
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+    ours = [row for row in rows if row.source.startswith("authored/") and row.template]
+    _, embeddings = raw.encode([row.template for row in ours])
+    export.write_neighbours(
+        job.out / NEIGHBOURS_FILE, [row.template for row in ours], [row.label for row in ours], embeddings
+    )
+    predictor = served(manifest(temperature, thresholds))
+    calibrated = taxonomy.with_thresholds(thresholds)
+    sets = {"dev": data.dev} | {name: read_labelled(path) for name, path in job.tests.items()}
+    scores = {name: score(predictor, calibrated, some, categories) for name, some in sets.items()}
+    (job.out / SCORECARD).write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    manifest(temperature, thresholds)
+    return load_bundle(job.out)
+
+
+def score(
+    predictor: OnnxPredictor, taxonomy: Taxonomy, rows: Sequence[Row], categories: Sequence[str]
+) -> dict[str, Any]:
+    """Return the scorecard of a served model on rows, the actions decided as serving decides them."""
+    predictions = predictor.predict([row.template for row in rows])
+    probabilities = np.array([[p.probabilities[c] for c in categories] for p in predictions], dtype=np.float32)
+    acts = [_act(row, prediction, taxonomy) for row, prediction in zip(rows, predictions, strict=True)]
+    return evaluate.scorecard(rows, probabilities, categories, acts)
+
+
+def _act(row: Row, prediction: Prediction, taxonomy: Taxonomy) -> str:
+    failure = Failure(
+        kind=Kind.FAILURE,
+        diagnostic=row.template,
+        smtp_code=find_smtp_code(row.template),
+        enhanced_code=find_enhanced_code(row.template),
+    )
+    assert prediction.source is Source.MODEL  # noqa: S101 - a scorecard of anything else would be a lie
+    return decide(failure, prediction, taxonomy).action.value
+
+
+def _sample(rows: Sequence[Row], most: int | None, seed: int) -> list[Row]:
+    if most is None or len(rows) <= most:
+        return list(rows)
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:most]
+    return [rows[i] for i in sorted(chosen)]
+
+
+def _reproducible(seed: int) -> None:
+    transformers.set_seed(seed)
+    transformers.utils.logging.set_verbosity_error()
