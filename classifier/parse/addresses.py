@@ -52,6 +52,8 @@ def find_addresses(text: str) -> list[str]:
 def _trimmed(address: str) -> str:
     """Drop quotes and dots that the sentence around an address left on it."""
     local, _, domain = address.rpartition("@")
+    # X.400 domain-defined attributes: "dda:SMTP=ann@mx.example".
+    local = local[5:] if local[:5].upper() == "SMTP=" else local
     return f"{local.lstrip(chr(39) + '*`.#')}@{domain.rstrip('.-_' + chr(39))}"
 
 

@@ -83,19 +83,16 @@ def read_mail(raw: bytes, limits: ParseLimits) -> tuple[Mail, list[str]]:
     roles = _Roles(splitter.defects)
     roles.visit(root)
     text, rest = cut_original("\n\n".join(roles.texts))
-    original = roles.original or Headers(tuple(_fields_of(rest)))
-    return (
-        Mail(
-            headers=root.headers,
-            text=text,
-            statuses=tuple(roles.statuses),
-            feedback=roles.feedback,
-            disposition=roles.disposition,
-            original=original,
-            enclosed=roles.enclosed or dedent(rest).encode("utf-8", "replace"),
-        ),
-        roles.defects,
+    mail = Mail(
+        headers=root.headers,
+        text=text,
+        statuses=tuple(roles.statuses),
+        feedback=roles.feedback,
+        disposition=roles.disposition,
+        original=roles.original or Headers(tuple(_fields_of(rest))),
+        enclosed=roles.enclosed or dedent(rest).encode("utf-8", "replace"),
     )
+    return mail, roles.defects
 
 
 class _Roles:
@@ -114,6 +111,8 @@ class _Roles:
         """File one part; what is inside an enclosed message is never looked at, for it is not the report."""
         kind = part.content_type
         if kind in _STATUS_TYPES:
+            if len(part.body) > _MAX_STATUS_BYTES:
+                self._note("a delivery report is longer than what is read of it")
             self.statuses.append(self._decode(part, _MAX_STATUS_BYTES))
         elif kind in {"message/rfc822", "message/global"}:
             self.original = self.original or part.enclosed
@@ -140,8 +139,6 @@ class _Roles:
 
     def _decode(self, part: Part, most: int) -> str:
         """Decode a leaf up to a size."""
-        if len(part.body) > most * 4:
-            self._note("a part is longer than what is read of it")
         text, defect = decode_text(part.body[:most], part.charset)
         if defect:
             self._note(defect)

@@ -33,14 +33,14 @@ class Notice:
         """Split and weigh a text once, so that a report on a thousand recipients stays cheap."""
         paragraphs = paragraphs_of(text.split("\n"))
         places: dict[str, int] = {}
-        under, anchored = "", False
+        under, announced = "", 0.0
         for index, paragraph in enumerate(paragraphs):
             under = paragraph.owner or under
-            paragraph.under, paragraph.after_anchor = under, anchored
+            paragraph.under, paragraph.announced = under, announced
             paragraph.addresses = frozenset(address.lower() for address in find_addresses("\n".join(paragraph.lines)))
             paragraph.words = essence_of(paragraph)
             paragraph.weight = weight_of(paragraph)
-            anchored = introduces(paragraph.lines[-1]) or (anchored and not paragraph.words)
+            announced = introduces(paragraph.lines[-1]) or (0.0 if paragraph.words else announced)
             for address in paragraph.addresses:
                 if address not in places or (
                     paragraph.owner == address and paragraphs[places[address]].owner != address

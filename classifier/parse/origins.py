@@ -25,7 +25,7 @@ _FIELDS = (
 _WORDS = (
     (
         "qmail",
-        r"qmail-send|this is the .{0,40}program at|(?:does|did) not like (?:our )?recipient|i'm afraid i wasn't able",
+        r"qmail-send|hi\. this is the |(?:does|did) not like (?:our )?recipient|i'm afraid i wasn't able",
     ),
     ("postfix", r"the postfix program|this is the mail system at host|i'm sorry to have to inform you"),
     ("dragonfly", r"dragonfly mail agent"),

@@ -22,6 +22,7 @@ _SAYS_WHY = re.compile(r"\bbecause\b(?=.{8})|\breason: ?\S|\bdue to\b", re.IGNOR
 # Beyond this many paragraphs a text is no notice.
 _MAX_PARAGRAPHS = 400
 _SENTENCE = 60
+_COLONS = (":", "\uff1a")
 # The least weight of words that name a failure.
 TELLING = 4.0
 
@@ -32,13 +33,13 @@ class Paragraph:
 
     Attributes:
         owner: Address that the paragraph begins with, in lower case; empty if none.
-        after_anchor: Whether the line before introduces a reason ("because:").
+        announced: How plainly the line before introduces a reason ("because:"), as a weight.
         under: `owner` of the nearest earlier paragraph that has one.
     """
 
     lines: list[str]
     owner: str = ""
-    after_anchor: bool = False
+    announced: float = 0.0
     under: str = ""
     addresses: frozenset[str] = frozenset()
     weight: float = 0.0
@@ -93,9 +94,12 @@ def essence_of(paragraph: Paragraph) -> str:
     return "" if says_nothing(ADDRESS.sub(" ", words)) and not quotes_reply(words) else words
 
 
-def introduces(line: str) -> bool:
-    """Whether the reason is announced for the next paragraph; headings between rules need no colon."""
-    return bool(ANCHOR.search(f"{line[-200:]}:" if _RULE.match(line) else line[-200:]))
+def introduces(line: str) -> float:
+    """How plainly a line announces the reason for the next paragraph; headings between rules need no colon."""
+    end = line[-200:].rstrip()
+    if ANCHOR.search(f"{end}:" if _RULE.match(line) else end):
+        return 4.0
+    return 1.5 if end.endswith(_COLONS) else 0.0
 
 
 def _is_frame(line: str) -> bool:
@@ -120,10 +124,11 @@ def weight_of(paragraph: Paragraph) -> float:
     words = paragraph.words
     if not words:
         return 0.0
-    weight = 1.0
+    # A short line that ends in a colon says that something follows, not what.
+    weight = -2.0 if words.endswith(_COLONS) and len(words) < 2 * _SENTENCE else 1.0
     weight += 6.0 if quotes_reply(words) else 0.0
     weight += 3.0 if FAILURE.search(words) else 0.0
-    weight += 4.0 if paragraph.after_anchor else 0.0
+    weight += paragraph.announced
     weight += 2.0 if any(LABELLED.match(line) for line in paragraph.lines) else 0.0
     weight += 1.0 if paragraph.owner else 0.0
     # Greetings are short; in a language that we do not know, length is all there is to go by.

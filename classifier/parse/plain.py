@@ -13,8 +13,8 @@ from classifier.parse.findings import found, plausible
 from classifier.parse.mail import Mail
 from classifier.parse.net import flufl_addresses
 from classifier.parse.origins import origin_of
-from classifier.parse.phrases import BOUNCE_SUBJECT, DAEMON, FAILURE
-from classifier.parse.replies import quotes_reply
+from classifier.parse.phrases import BOUNCE_SUBJECT, DAEMON, FAILURE, NOT_DELIVERED, WARNING
+from classifier.parse.replies import attributes_reply, quotes_reply
 
 NAME = "plain"
 _ADDRESS = rf"(?:{BRACKETED.pattern}|{ADDRESS.pattern})"
@@ -48,16 +48,22 @@ def read(mail: Mail) -> list[Failure]:
 
 
 def is_bounce(mail: Mail) -> bool:
-    """Whether software reports a failure: its name, an empty return path or the subject, and words that fit."""
-    daemon = bool(DAEMON.search(mail.headers.get("from")[:300])) or not mail.sender
-    empty_path = mail.headers.get("return-path").strip() in {"<>", "<MAILER-DAEMON>"}
-    subject = bool(BOUNCE_SUBJECT.search(mail.subject))
+    """Whether software reports a failure: by its name, an empty return path, or a subject that the text bears out."""
     if "x-failed-recipients" in mail.headers:
         return True
-    told = bool(FAILURE.search(mail.text[:5_000])) or quotes_reply(mail.text[:5_000])
-    return (told and (daemon or empty_path or (subject and "received" in mail.headers))) or (
-        subject and (daemon or empty_path)
-    )
+    subject = bool(BOUNCE_SUBJECT.search(mail.subject))
+    software = not mail.sender or bool(DAEMON.search(mail.headers.get("from")[:300]))
+    if software or mail.headers.get("return-path").strip() in {"<>", "<MAILER-DAEMON>"}:
+        opening = mail.text[:5_000]
+        return subject or bool(FAILURE.search(opening) or WARNING.search(opening)) or quotes_reply(opening)
+    # Anybody may write "delivery failed" above a letter; few go on like a mail server.
+    return subject and (bool(NOT_DELIVERED.search(mail.text[:2_000])) or _quotes_reply_to_somebody(mail))
+
+
+def _quotes_reply_to_somebody(mail: Mail) -> bool:
+    """Whether a paragraph gives a server's reply and stands by an address."""
+    near = (p for p in mail.notice.paragraphs if p.weight >= _SURE and (p.under or p.addresses))
+    return any(attributes_reply(p.words) for p in near)
 
 
 def find_recipients(mail: Mail) -> list[str]:

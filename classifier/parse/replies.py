@@ -70,6 +70,11 @@ def quotes_reply(text: str) -> bool:
     return bool(_BASIC.search(text) or _ENHANCED.search(text))
 
 
+def attributes_reply(text: str) -> bool:
+    """Whether the text gives a reply as a reply: introduced ("said: 550"), in front, or with an enhanced code."""
+    return bool(_QUOTES.search(text) or _ENHANCED.search(text) or _BASIC.match(text))
+
+
 def find_smtp_code(text: str) -> int | None:
     """The deepest quoted basic reply code (RFC 5321, 4.2), or the first one where none is quoted."""
     text = text[:MAX_DIAGNOSTIC]

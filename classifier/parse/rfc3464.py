@@ -54,10 +54,13 @@ def _entry(mail: Mail, status: StatusFields, group: Mapping[str, str]) -> Failur
     original = clean_address(group.get("original-recipient", ""))
     actual = clean_address(group.get("x-actual-recipient", ""))
     recipient = final or original or actual or _only_recipient(mail, status)
-    diagnostic = _diagnostic(mail, recipient, group)
     action = (group.get("action", "").split() or [""])[0].strip(";,.()").lower()[:40]
+    kind = _kind(mail, action)
+    diagnostic = clean_diagnostic(group.get("diagnostic-code", ""))
+    if kind in _GRAVITY:
+        diagnostic = _diagnostic(mail, recipient, diagnostic, group.get("status", ""))
     return Failure(
-        kind=_kind(mail, action),
+        kind=kind,
         recipient=recipient,
         diagnostic=diagnostic,
         smtp_code=find_smtp_code(diagnostic) or find_smtp_code(clean_diagnostic(group.get("diagnostic-code", ""))),
@@ -85,17 +88,18 @@ def _kind(mail: Mail, action: str) -> Kind:
     return kind_of(mail)
 
 
-def _diagnostic(mail: Mail, recipient: str | None, group: Mapping[str, str]) -> str:
+def _diagnostic(mail: Mail, recipient: str | None, words: str, status: str) -> str:
     """The field's words, or those of the notice where the field has none or is vaguer."""
-    words = clean_diagnostic(group.get("diagnostic-code", ""))
     if _FIRST_LINE_ONLY.fullmatch(words):
         words = _completed(words, mail.session.refusal(recipient))
     if words and quotes_reply(words) and not says_nothing(words):
         return words
     told = explain(mail, recipient)
     if says_nothing(words):
-        comment = _STATUS_COMMENT.search(group.get("status", ""))  # Haraka: "5.1.2 (550 Tried all MXs)"
-        return told or fold(comment[1] if comment else "") or words
+        match = _STATUS_COMMENT.search(status)
+        comment = fold(match[1]) if match else ""
+        # Haraka: "5.1.2 (550 Tried all MXs)"; others only repeat what the code means.
+        return comment if quotes_reply(comment) and not quotes_reply(told) else told or comment or words
     # Both speak: only a quoted remote reply outweighs the field.
     return told if quotes_reply(told) and _EXPIRED.search(words) else words
 

@@ -14,7 +14,7 @@ from classifier.parse.fields import all_values
 from classifier.parse.findings import found
 from classifier.parse.mail import Mail
 from classifier.parse.phrases import BOUNCE_SUBJECT
-from classifier.parse.replies import fold, quotes_reply
+from classifier.parse.replies import find_enhanced_code, fold
 
 NAME = "rfc3834"
 _MDN = "rfc8098"
@@ -36,26 +36,32 @@ _ROBOT = re.compile(
 )
 _REJECTED = re.compile(r"\b(?:rejected|refused|could not be delivered|quota exceeded)\b", re.IGNORECASE)
 _PRECEDENCE = re.compile(r"auto[-_ ]?repl", re.IGNORECASE)
+# Subjects that only a machine writes ...
 _SUBJECT = re.compile(
-    r"out of (?:the )?office|out[-_ ]of[-_ ]office|auto(?:mat(?:ic|ed))?[-_ :]{0,3}(?:repl|respon|answer)|^\s*auto:|"
-    r"\boo?o\b|vacation|on holiday|"
-    r"(?:am|is) (?:away|on leave|out)\b|away from|on leave|absence|absent|abwesen|urlaub|automatische antwort|"
-    r"autoantwort|"
-    r"r[ée]ponse automatique|absence du bureau|fuera de (?:la )?oficina|respuesta autom|ausente|"
-    r"fuori (?:sede|ufficio)|risposta automatica|assente|aus[ê e]n|resposta autom|fora do escrit|"
-    r"afwezig|automatisch antwoord|autosvar|frånvar|fravær|poissa|automaattinen|nieobecn|autoodpowied|"
-    r"automatyczna odpowied|"
-    r"автоответ|автоматический ответ|в отпуске|otomatik yan|ofis dışı|"
-    r"自動応答|自動返信|不在|自动回复|自動回覆|外出|부재|자동 ?응답|automatick[aá] odpov",
+    r"out[-_ ]of[-_ ](?:the[-_ ])?office|auto(?:mat(?:ic|ed))?[-_ :]{0,3}(?:repl|respon|answer)|^\s*auto:|\boo?o\b|"
+    r"automatische antwort|autoantwort|abwesenheit|r[ée]ponse automatique|absence du bureau|fuera de (?:la )?oficina|"
+    r"respuesta autom|fuori (?:sede|ufficio)|risposta automatica|resposta autom|fora do escrit|automatisch antwoord|"
+    r"autosvar|automaattinen|autoodpowied|automatyczna odpowied|автоответ|автоматический ответ|otomatik yan|ofis dışı|"
+    r"自動応答|自動返信|自动回复|自動回覆|자동 ?응답|automatick[aá] odpov",
+    re.IGNORECASE,
+)
+# ... and those that sell journeys as well: they count where the email answers another.
+_ABSENCE = re.compile(
+    r"vacation|on holiday|(?:am|is) (?:away|on leave|out)\b|away from|on leave|absence|absent|abwesen|urlaub|ausente|"
+    r"assente|aus[ê e]n|afwezig|frånvar|fravær|poissa|nieobecn|в отпуске|不在|外出|부재",
     re.IGNORECASE,
 )
 _BODY = re.compile(
-    r"out of (?:the |my )?office|on (?:vacation|holiday|annual leave|maternity leave|leave until)|i(?:'m| am|"
-    r" will be) (?:currently )?(?:away|absent|on leave|out)|"
-    r"automat(?:ic|ed) (?:reply|response)|auto-?(?:reply|response|responder)|will (?:reply|respond|get back)|"
-    r"thank you for (?:your|you) (?:e-?mail|message)|"
-    r"no longer (?:with|works?|employed)|left the company|unable to read your (?:e-?mail|message)|abwesend|im urlaub|"
-    r"je suis absent|estoy fuera|sono assente",
+    r"out of (?:the |my )?office|on (?:vacation|holiday|annual leave|maternity leave|leave until)|"
+    r"i(?:'m| am| will be) (?:currently )?(?:away|absent|on leave|out)|automat(?:ic|ed) (?:reply|response)|"
+    r"auto-?(?:reply|response|responder)|unable to read your (?:e-?mail|message)|"
+    r"abwesend|im urlaub|je suis absent|estoy fuera|sono assente",
+    re.IGNORECASE,
+)
+# People write these too, but not from an empty return path.
+_COURTESY = re.compile(
+    r"will (?:reply|respond|get back)|thank you for (?:your|you) (?:e-?mail|message)|"
+    r"no longer (?:with|works?|employed|in use)|left the company",
     re.IGNORECASE,
 )
 _CHALLENGE = re.compile(
@@ -89,25 +95,27 @@ def _disposition(mail: Mail) -> Failure:
 
 def _is_automatic(mail: Mail) -> bool:
     """Whether a machine answers on behalf of a person; a daemon's mail never does."""
-    if _ROBOT.search(mail.headers.get("from")[:300]) or quotes_reply(mail.text[:4_000]):
+    if _ROBOT.search(mail.headers.get("from")[:300]) or find_enhanced_code(mail.text[:4_000]):
         return False
+    if _SUBJECT.search(mail.subject):
+        return True
+    if _declared(mail):
+        return not BOUNCE_SUBJECT.search(mail.subject)
+    no_return = mail.headers.get("return-path").strip() == "<>"
+    answers = no_return or "in-reply-to" in mail.headers or mail.subject.lower().startswith("re:")
+    if not answers or BOUNCE_SUBJECT.search(mail.subject):
+        return False
+    opening = mail.text[:1_500]
+    told = _ABSENCE.search(mail.subject) or _CHALLENGE.search(opening) or _BODY.search(opening)
+    return bool(told) or (no_return and bool(_COURTESY.search(opening)))
+
+
+def _declared(mail: Mail) -> bool:
+    """Whether a header field says so (RFC 3834, 5, and what came before it)."""
     submitted = mail.headers.get("auto-submitted").lower()
-    declared = (
+    return (
         "auto-replied" in submitted
         or "vacation" in submitted
         or any(name in mail.headers for name in _HEADERS)
         or bool(_PRECEDENCE.search(mail.headers.get("precedence")))
     )
-    if _SUBJECT.search(mail.subject):
-        return True
-    if declared:
-        return not BOUNCE_SUBJECT.search(mail.subject)
-    opening = mail.text[:1_500]
-    answers = (
-        mail.headers.get("return-path").strip() == "<>"
-        or "in-reply-to" in mail.headers
-        or mail.subject.lower().startswith("re:")
-    )
-    if _CHALLENGE.search(opening) and answers:
-        return True
-    return answers and bool(_BODY.search(opening)) and not BOUNCE_SUBJECT.search(mail.subject)
