@@ -28,18 +28,20 @@ class Result:
     defects: tuple[str, ...] = ()
 
 
-def classify_items(pipeline: Pipeline, items: Iterable[Item]) -> Iterator[Result]:
-    """Yield one result for each item, in order."""
+def classify_items(pipeline: Pipeline, items: Iterable[Item], *, explain: bool = False) -> Iterator[Result]:
+    """Yield one result for each item, in order; with evidence for all, or for records that ask for it."""
     stream = iter(items)
     while batch := list(islice(stream, BATCH)):
-        yield from _classify_batch(pipeline, batch)
+        yield from _classify_batch(pipeline, batch, explain)
 
 
-def _classify_batch(pipeline: Pipeline, batch: list[Item]) -> Iterator[Result]:
+def _classify_batch(pipeline: Pipeline, batch: list[Item], explain: bool) -> Iterator[Result]:
     read = [_read(pipeline, item) for item in batch]
     answers = iter(pipeline.classify([failure for failures, _, _ in read for failure in failures]))
     for item, (failures, defects, error) in zip(batch, read, strict=True):
-        documents = [{**item.names, **to_document(next(answers))} for _ in failures]
+        wanted = explain or (item.record is not None and item.record.explain)
+        mine = [next(answers) for _ in failures]
+        documents = [{**item.names, **to_document(a, pipeline.explain(a) if wanted else None)} for a in mine]
         yield Result(item=item, documents=documents, error=error, defects=defects)
 
 

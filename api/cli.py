@@ -29,6 +29,9 @@ def classify(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; - is standard input.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option(help="Add the words that decided and the nearest labelled templates.")
+    ] = False,
 ) -> None:
     """Print one verdict for each failure that PATHS report, one JSON object a line.
 
@@ -48,7 +51,7 @@ def classify(
     items = items_of(paths or ["-"], sys.stdin.buffer, max_bytes=settings.max_body_bytes)
     failed = 0
     with _progress() as advance:
-        for result in classify_items(pipeline, items):
+        for result in classify_items(pipeline, items, explain=explain):
             for document in result.documents:
                 sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
             for defect in result.defects:

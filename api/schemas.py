@@ -15,6 +15,7 @@ class RecordIn(BaseModel):
     smtp_code: int | None = Field(None, ge=200, le=599, description="Reply code; read from the text if absent.")
     enhanced_code: str | None = Field(None, description="Enhanced status code; read from the text if absent.")
     remote_mta: str | None = Field(None, description="Host that gave the reply.")
+    explain: bool = Field(False, description="Add the words that decided and the nearest labelled templates.")
 
 
 class Alternative(BaseModel):
@@ -22,6 +23,28 @@ class Alternative(BaseModel):
 
     category: str
     confidence: float
+
+
+class Word(BaseModel):
+    """A word and the probability that the category loses without it."""
+
+    word: str
+    weight: float
+
+
+class Neighbour(BaseModel):
+    """A labelled template near to the one asked for."""
+
+    template: str
+    category: str
+    similarity: float
+
+
+class EvidenceOut(BaseModel):
+    """What speaks for the category, where `explain` asked for it."""
+
+    words: list[Word]
+    neighbours: list[Neighbour]
 
 
 class VerdictOut(BaseModel):
@@ -47,6 +70,7 @@ class VerdictOut(BaseModel):
     enhanced_code: str | None
     template: str
     template_id: str
+    evidence: EvidenceOut | None = None
 
 
 class ReportOut(BaseModel):

@@ -4,13 +4,15 @@ from dataclasses import asdict
 from typing import Any
 
 from classifier.pipeline import Answer
+from classifier.predict.evidence import Evidence
 
 
-def to_document(answer: Answer) -> dict[str, Any]:
-    """Return an answer as JSON-ready fields: the verdict's axes, then what was read from the bounce."""
+def to_document(answer: Answer, evidence: Evidence | None = None) -> dict[str, Any]:
+    """Return an answer as JSON-ready fields: the verdict's axes, what was read from the bounce, evidence if given."""
     document = asdict(answer.verdict)
     document["alternatives"] = [{"category": c, "confidence": p} for c, p in answer.verdict.alternatives]
     failure = answer.failure
+    shown = {} if evidence is None else {"evidence": _evidence(evidence)}
     return {
         "kind": failure.kind.value,
         **document,
@@ -19,4 +21,12 @@ def to_document(answer: Answer) -> dict[str, Any]:
         "enhanced_code": failure.enhanced_code,
         "template": answer.template,
         "template_id": answer.template_id,
+        **shown,
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "words": [{"word": word, "weight": weight} for word, weight in evidence.words],
+        "neighbours": [{"template": t, "category": c, "similarity": s} for t, c, s in evidence.neighbours],
     }

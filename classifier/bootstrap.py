@@ -9,6 +9,7 @@ from classifier.errors import BundleRefused
 from classifier.pipeline import Pipeline
 from classifier.predict import Predictor
 from classifier.predict.cache import CachedPredictor
+from classifier.predict.evidence import Explainer
 from classifier.predict.fallback import FallbackPredictor
 from classifier.predict.onnx import OnnxPredictor
 from classifier.resources import resource
@@ -36,13 +37,15 @@ def build(settings: Settings) -> Parts:
     folder = settings.bundle_dir or resource("models/standard")
     predictor: Predictor
     taxonomy: Taxonomy
-    refused = None
+    refused = explainer = None
     try:
         bundle = load_bundle(folder)
-        predictor, taxonomy = OnnxPredictor(bundle, threads=settings.model_threads), bundle.taxonomy
+        predictor = model = OnnxPredictor(bundle, threads=settings.model_threads)
+        taxonomy, explainer = bundle.taxonomy, Explainer(model, bundle)
     except BundleRefused as error:
         refused = str(error)
         predictor, taxonomy = FallbackPredictor(), standard_taxonomy()
         log.error("model_refused", reason=refused, consequence="status codes answer, nothing is suppressed")
     cached = CachedPredictor(predictor, size=settings.cache_templates)
-    return Parts(pipeline=Pipeline(cached, taxonomy, limits=settings.parse_limits), refused=refused)
+    pipeline = Pipeline(cached, taxonomy, limits=settings.parse_limits, explainer=explainer)
+    return Parts(pipeline=pipeline, refused=refused)

@@ -12,6 +12,7 @@ from classifier.domain import Failure, Kind, ParseLimits, Verdict
 from classifier.normalise import template_id, template_of
 from classifier.parse import parse_email
 from classifier.predict import Predictor
+from classifier.predict.evidence import Evidence, Explainer
 from classifier.taxonomy import Taxonomy
 
 _CLASSIFIED = (Kind.FAILURE, Kind.DELAYED)
@@ -42,10 +43,13 @@ class EmailAnswer:
 class Pipeline:
     """Classifies failures with one predictor and one taxonomy. Safe to share between threads."""
 
-    def __init__(self, predictor: Predictor, taxonomy: Taxonomy, *, limits: ParseLimits) -> None:
+    def __init__(
+        self, predictor: Predictor, taxonomy: Taxonomy, *, limits: ParseLimits, explainer: Explainer | None = None
+    ) -> None:
         self.predictor = predictor
         self.taxonomy = taxonomy
         self.limits = limits
+        self._explainer = explainer
 
     def classify_email(self, raw: bytes) -> EmailAnswer:
         """Classify every recipient's failure that one email reports.
@@ -71,6 +75,12 @@ class Pipeline:
             )
             for i, (failure, template) in enumerate(zip(failures, templates, strict=True))
         ]
+
+    def explain(self, answer: Answer) -> Evidence | None:
+        """Return the evidence for an answer; None if no model gave it."""
+        if self._explainer is None or answer.failure.kind not in _CLASSIFIED:
+            return None
+        return self._explainer.explain(answer.template, answer.verdict.category)
 
 
 def _template(failure: Failure) -> str:

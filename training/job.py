@@ -20,10 +20,8 @@ from tokenizers import Tokenizer
 from classifier.bundle import MODEL as MODEL_FILE
 from classifier.bundle import NEIGHBOURS as NEIGHBOURS_FILE
 from classifier.bundle import SCORECARD, TAXONOMY, TOKENIZER, Bundle, Manifest, load_bundle
-from classifier.decide import decide
-from classifier.domain import Action, Failure, Kind, Prediction, Source
+from classifier.domain import Action
 from classifier.normalise import NORMALISER_VERSION
-from classifier.parse.replies import find_enhanced_code, find_smtp_code
 from classifier.predict.onnx import OnnxPredictor
 from classifier.resources import resource
 from classifier.taxonomy import Taxonomy, standard_taxonomy
@@ -32,6 +30,7 @@ from training.base import load_base
 from training.dataset import Dataset, Row, build, read_labelled
 from training.fit import Floats, Recipe, fine_tune, predict
 from training.model import BounceNet, cut_layers
+from training.score import score
 from training.tfidf import TfidfModel
 from training.vocabulary import prune
 
@@ -248,27 +247,6 @@ def _package(
     (job.out / SCORECARD).write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     manifest(temperature, thresholds)
     return load_bundle(job.out)
-
-
-def score(
-    predictor: OnnxPredictor, taxonomy: Taxonomy, rows: Sequence[Row], categories: Sequence[str]
-) -> dict[str, Any]:
-    """Return the scorecard of a served model on rows, the actions decided as serving decides them."""
-    predictions = predictor.predict([row.template for row in rows])
-    probabilities = np.array([[p.probabilities[c] for c in categories] for p in predictions], dtype=np.float32)
-    acts = [_act(row, prediction, taxonomy) for row, prediction in zip(rows, predictions, strict=True)]
-    return evaluate.scorecard(rows, probabilities, categories, acts)
-
-
-def _act(row: Row, prediction: Prediction, taxonomy: Taxonomy) -> str:
-    failure = Failure(
-        kind=Kind.FAILURE,
-        diagnostic=row.template,
-        smtp_code=find_smtp_code(row.template),
-        enhanced_code=find_enhanced_code(row.template),
-    )
-    assert prediction.source is Source.MODEL  # noqa: S101 - a scorecard of anything else would be a lie
-    return decide(failure, prediction, taxonomy).action.value
 
 
 def _sample(rows: Sequence[Row], most: int | None, seed: int) -> list[Row]:

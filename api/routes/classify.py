@@ -129,6 +129,7 @@ def _answered(pipeline: Pipeline, metrics: Metrics, records: list[Record]) -> li
         answers = pipeline.classify(failures)
     metrics.count(answers)
     return [
-        ({} if record.id is None else {"id": record.id}) | to_document(answer)
+        ({} if record.id is None else {"id": record.id})
+        | to_document(answer, pipeline.explain(answer) if record.explain else None)
         for record, answer in zip(records, answers, strict=True)
     ]

@@ -1,0 +1,133 @@
+"""`rebound-train`: learn, judge and hand over models. Progress on stderr, results on stdout."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+main = typer.Typer(
+    name="rebound-train",
+    help="Trains and judges the models that Rebound serves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_CORPUS = Path("../shared/corpus")
+"""Where labelled real bounces lie beside a checkout, if at all."""
+
+
+@main.callback()
+def _root() -> None:
+    """Trains and judges the models that Rebound serves."""
+
+
+def _default_labelled() -> list[Path]:
+    return [path for path in (_CORPUS / "train.jsonl",) if path.is_file()]
+
+
+def _default_tests() -> dict[str, Path]:
+    from classifier.resources import resource
+
+    found = {"valid": _CORPUS / "valid.jsonl"} if (_CORPUS / "valid.jsonl").is_file() else {}
+    return found | {f"challenge_{path.stem}": path for path in sorted(resource("challenges").glob("*.jsonl"))}
+
+
+@main.command()
+def run(
+    profile: Annotated[
+        str, typer.Option(help="full: the model to ship; quick: a small one in under two minutes.")
+    ] = "full",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the new bundle; var/models/NAME-VERSION by default.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="Version of the new model.")] = "1",
+    labelled: Annotated[
+        list[Path] | None, typer.Option(help="Labelled texts (JSONL) beside the authored corpus; may be repeated.")
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option(help="Final refit: learn from valid.jsonl too, and report no figure on it.")
+    ] = False,
+    base: Annotated[
+        str | None, typer.Option(help="Base model: a folder or a hub id; the packaged one by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20_260,
+    quiet: Annotated[bool, typer.Option(help="No progress bars.")] = False,
+) -> None:
+    """Train a model from the authored corpus and labelled texts; print its scorecard's totals.
+
+    Exit status: 0 a checked bundle was written, 1 it was not, 2 wrong usage.
+    """
+    from training import job, report
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    if profile not in job.PROFILES:
+        raise typer.BadParameter(f"must be one of {', '.join(job.PROFILES)}")
+    chosen = job.PROFILES[profile]
+    folder = out or Path("var/models") / f"{chosen.name}-{version}"
+    if folder.exists():
+        raise typer.BadParameter(f"{folder} exists already")
+    tests = _default_tests()
+    files = labelled or _default_labelled()
+    if refit and "valid" in tests:
+        files = [*files, tests.pop("valid")]
+    bundle = job.run(
+        job.Job(
+            out=folder, version=version, profile=chosen, labelled=tuple(files), tests=tests, base=base, seed=seed,
+            progress=not quiet and sys.stderr.isatty(),
+        )
+    )  # fmt: skip
+    report.write(bundle, folder / "report", tests)
+    print(json.dumps({"bundle": str(folder), "model": bundle.manifest.label} | report.totals(bundle)))
+
+
+@main.command()
+def evaluate(
+    files: Annotated[list[Path], typer.Argument(help="Labelled texts (JSONL).")],
+    bundle: Annotated[Path | None, typer.Option(help="Bundle to judge; the shipped one by default.")] = None,
+) -> None:
+    """Print the scorecard of a bundle on labelled texts, one JSON object a file.
+
+    Exit status: 0 all were scored, 1 the bundle was refused or a file could not be read, 2 wrong usage.
+    """
+    from classifier.bundle import load_bundle
+    from classifier.errors import ReboundError
+    from classifier.predict.onnx import OnnxPredictor
+    from classifier.resources import resource
+    from training.dataset import read_labelled
+    from training.score import score
+
+    try:
+        checked = load_bundle(bundle or resource("models/standard"))
+        predictor = OnnxPredictor(checked, threads=2)
+        for path in files:
+            rows = read_labelled(path)
+            print(
+                json.dumps({"file": str(path)} | score(predictor, checked.taxonomy, rows, checked.manifest.categories))
+            )
+    except (ReboundError, OSError, ValueError, KeyError) as error:
+        print(f"rebound-train: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+@main.command()
+def export(
+    bundle: Annotated[Path, typer.Argument(help="A checked bundle, as `run` wrote it.")],
+    to: Annotated[
+        Path, typer.Argument(help="Folder to hand it to, such as data/models/standard; replaced as a whole.")
+    ],
+) -> None:
+    """Check a bundle and copy its files to where it is served from.
+
+    Exit status: 0 done, 1 the bundle was refused, 2 wrong usage.
+    """
+    from classifier.errors import ReboundError
+    from training.export import hand_over
+
+    try:
+        hand_over(bundle, to)
+    except (ReboundError, OSError) as error:
+        print(f"rebound-train: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
