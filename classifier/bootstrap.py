@@ -47,5 +47,7 @@ def build(settings: Settings) -> Parts:
         predictor, taxonomy = FallbackPredictor(), standard_taxonomy()
         log.error("model_refused", reason=refused, consequence="status codes answer, nothing is suppressed")
     cached = CachedPredictor(predictor, size=settings.cache_templates)
-    pipeline = Pipeline(cached, taxonomy, limits=settings.parse_limits, explainer=explainer)
+    pipeline = Pipeline(
+        cached, taxonomy, limits=settings.parse_limits, explainer=explainer, remembered=settings.cache_templates
+    )
     return Parts(pipeline=pipeline, refused=refused)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from classifier.decide import decide, no_failure
 from classifier.domain import Failure, Kind, ParseLimits, Verdict
+from classifier.memo import Memo
 from classifier.normalise import template_id, template_of
 from classifier.parse import parse_email
 from classifier.predict import Predictor
@@ -24,12 +25,8 @@ class Answer:
 
     failure: Failure
     template: str
+    template_id: str
     verdict: Verdict
-
-    @property
-    def template_id(self) -> str:
-        """The template's stable name."""
-        return template_id(self.template)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +38,30 @@ class EmailAnswer:
 
 
 class Pipeline:
-    """Classifies failures with one predictor and one taxonomy. Safe to share between threads."""
+    """Classifies failures with one predictor and one taxonomy. Safe to share between threads.
+
+    Args:
+        predictor: What turns templates into predictions.
+        taxonomy: What the categories mean.
+        limits: Bounds on one email.
+        explainer: Gives evidence on request; None where no model is loaded.
+        remembered: Answers kept in memory for failures that come again word for word.
+    """
 
     def __init__(
-        self, predictor: Predictor, taxonomy: Taxonomy, *, limits: ParseLimits, explainer: Explainer | None = None
+        self,
+        predictor: Predictor,
+        taxonomy: Taxonomy,
+        *,
+        limits: ParseLimits,
+        explainer: Explainer | None = None,
+        remembered: int = 1,
     ) -> None:
         self.predictor = predictor
         self.taxonomy = taxonomy
         self.limits = limits
         self._explainer = explainer
+        self._answers: Memo[Failure, Answer] = Memo(remembered)
 
     def classify_email(self, raw: bytes) -> EmailAnswer:
         """Classify every recipient's failure that one email reports.
@@ -61,7 +73,10 @@ class Pipeline:
         return EmailAnswer(answers=tuple(self.classify(report.failures)), defects=report.defects)
 
     def classify(self, failures: Sequence[Failure]) -> list[Answer]:
-        """Classify failures in one batch: the model runs once for each distinct template."""
+        """Classify failures in one batch: an equal failure is answered from memory, a new one by its template."""
+        return self._answers.many(failures, self._classify)
+
+    def _classify(self, failures: Sequence[Failure]) -> list[Answer]:
         templates = [_template(failure) for failure in failures]
         asked = [i for i, failure in enumerate(failures) if failure.kind in _CLASSIFIED]
         predictions = dict(zip(asked, self.predictor.predict([templates[i] for i in asked]), strict=True))
@@ -69,6 +84,7 @@ class Pipeline:
             Answer(
                 failure=failure,
                 template=template,
+                template_id=template_id(template),
                 verdict=decide(failure, predictions[i], self.taxonomy)
                 if i in predictions
                 else no_failure(failure, model=self.predictor.label, taxonomy=self.taxonomy),
