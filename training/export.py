@@ -53,7 +53,7 @@ class Parity:
     largest_difference: float
 
 
-def export_onnx(net: BounceNet, path: Path) -> None:
+def export_onnx(net: BounceNet, path: Path, *, max_tokens: int) -> None:
     """Write the network as int8 ONNX: weights and embeddings quantised, activations at run time."""
     logging.getLogger("root").setLevel(logging.ERROR)  # the quantiser warns on the root logger at every call
     with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +63,7 @@ def export_onnx(net: BounceNet, path: Path) -> None:
             # The exporter that needs no further package says that it is the old one.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                PlainNet(net.eval()).eval(),
+                PlainNet(net.eval(), max_tokens).eval(),
                 example,
                 str(full),
                 input_names=["input_ids", "attention_mask"],

@@ -18,16 +18,21 @@ _HIDDEN = -10_000.0
 
 
 class PlainNet(nn.Module):
-    """Embeddings, layers, mean over words, head: input_ids, attention_mask -> logits, embedding."""
+    """Embeddings, layers, mean over words, head: input_ids, attention_mask -> logits, embedding.
 
-    def __init__(self, net: BounceNet) -> None:
+    Args:
+        net: The trained network.
+        max_tokens: Longest input; positions beyond it are left behind.
+    """
+
+    def __init__(self, net: BounceNet, max_tokens: int) -> None:
         super().__init__()
         encoder: Any = net.encoder
         embeddings = encoder.embeddings
         self.words = embeddings.word_embeddings
         # Every text is of one segment: its embedding is part of every position's.
         positions = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
-        self.positions = nn.Parameter(positions.detach().clone())
+        self.positions = nn.Parameter(positions[:max_tokens].detach().clone())
         self.norm = embeddings.LayerNorm
         heads = encoder.config.num_attention_heads
         self.layers = nn.ModuleList(_PlainLayer(layer, heads) for layer in encoder.encoder.layer)

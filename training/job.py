@@ -68,8 +68,8 @@ PROFILES = {
     "full": Profile(
         name="minilm-l4",
         layers=(0, 1, 3, 5),
-        teacher_epochs=4,
-        epochs=6,
+        teacher_epochs=3,
+        epochs=5,
         rows=None,
         vocabulary=14_000,
         new_pieces=6_000,
@@ -225,7 +225,7 @@ def _package(
     max_tokens = Recipe().max_tokens
     shutil.copy(resource("taxonomy/standard.toml"), job.out / TAXONOMY)
     tokenizer.save(str(job.out / TOKENIZER))
-    export.export_onnx(net, job.out / MODEL_FILE)
+    export.export_onnx(net, job.out / MODEL_FILE, max_tokens=max_tokens)
 
     def manifest(temperature: float, thresholds: dict[str, float]) -> Manifest:
         return export.write_manifest(
