@@ -15,24 +15,28 @@ log = structlog.get_logger()
 STATUS = {
     "invalid_input": 400,
     "unreadable_input": 400,
+    "unknown_vocabulary": 400,
     "not_found": 404,
     "method_not_allowed": 405,
     "message_too_large": 413,
     "unsupported_media_type": 415,
     "invalid_taxonomy": 422,
     "bundle_refused": 503,
+    "invalid_crosswalk": 500,
     "internal_error": 500,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "message_too_large", 415: "unsupported_media_type"}
 TITLES = {
     "invalid_input": "The request is not of the documented form",
     "unreadable_input": "The input could not be read",
+    "unknown_vocabulary": "There is no vocabulary of this name",
     "not_found": "There is nothing at this path",
     "method_not_allowed": "This path does not take this method",
     "message_too_large": "The request exceeds a limit",
     "unsupported_media_type": "The body's Content-Type is not one this path takes",
     "invalid_taxonomy": "The taxonomy breaks a rule",
     "bundle_refused": "The model bundle cannot be used",
+    "invalid_crosswalk": "A crosswalk file breaks a rule",
     "internal_error": "A fault of ours; the log has the details",
 }
 

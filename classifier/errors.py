@@ -41,6 +41,18 @@ class InvalidTaxonomy(ReboundError):
     code = "invalid_taxonomy"
 
 
+class UnknownVocabulary(ReboundError):
+    """There is no crosswalk of the name that was asked for; the message lists those there are."""
+
+    code = "unknown_vocabulary"
+
+
+class InvalidCrosswalk(ReboundError):
+    """A crosswalk file breaks a rule; the message names the place and the rule."""
+
+    code = "invalid_crosswalk"
+
+
 class BundleRefused(ReboundError):
     """A model bundle is missing, damaged, or made for another normaliser or taxonomy."""
 
