@@ -28,6 +28,10 @@ def _default_labelled() -> list[Path]:
     return [path for path in (_CORPUS / "train.jsonl",) if path.is_file()]
 
 
+def _default_lab() -> Path | None:
+    return lab if (lab := _CORPUS / "mta-lab").is_dir() else None
+
+
 def _default_tests() -> dict[str, Path]:
     from classifier.resources import resource
 
@@ -75,7 +79,7 @@ def run(
         files = [*files, tests.pop("valid")]
     bundle = job.run(
         job.Job(
-            out=folder, version=version, profile=chosen, labelled=tuple(files), tests=tests, base=base, seed=seed,
+            out=folder, version=version, profile=chosen, labelled=tuple(files), lab=_default_lab(), tests=tests, base=base, seed=seed,
             progress=not quiet and sys.stderr.isatty(),
         )
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Labelled texts to training rows: normalised, de-duplicated, conflicts settled, split by template.
 
-    authored corpus + labelled files -> Dataset(train, dev)
+    authored corpus + labelled files + laboratory -> Dataset(train, dev)
 
 The development part (temperature, thresholds, early choices) never shares a template with the training part, nor a
 fragment of one: a text that is contained in another goes where the other goes.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from classifier.bundle import sha256_of
 from classifier.normalise import template_of
+from classifier.parse import parse_email
 from training.authored import Example, read_authored
 
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -74,6 +75,38 @@ def read_labelled(path: Path, *, weight: float = 1.0) -> list[Row]:
     return rows
 
 
+def read_lab(folder: Path) -> list[Row]:
+    """Read bounces that real mail servers made for scripted failures, as the parser reads them in service.
+
+    Each `<mta>.jsonl` of the folder lists emails of `<mta>/` with `observable_cause`, the category that the words allow;
+    an email whose words name none is left out.
+    """
+    rows = []
+    for manifest in sorted(folder.glob("*.jsonl")):
+        for line in manifest.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if not record["observable_cause"]:
+                continue
+            report = parse_email((folder / manifest.stem / record["file"]).read_bytes())
+            rows += [
+                Row(
+                    template=template_of(
+                        f.diagnostic,
+                        smtp_code=f.smtp_code,
+                        enhanced_code=f.enhanced_code,
+                        addresses=[a for a in (f.recipient, f.original_recipient) if a],
+                    ),
+                    target={record["observable_cause"]: 1.0},
+                    lang="en",
+                    source=f"lab/{manifest.stem}",
+                    weight=1.0,
+                )
+                for f in report.failures
+                if f.diagnostic
+            ]
+    return rows
+
+
 def of_authored(examples: Iterable[Example]) -> list[Row]:
     """Normalise authored examples."""
     return [
@@ -92,6 +125,7 @@ def build(
     authored: Path,
     labelled: Sequence[Path],
     *,
+    lab: Path | None = None,
     held_out: Sequence[Path],
     categories: frozenset[str],
     dev_share: float,
@@ -103,6 +137,7 @@ def build(
     Args:
         authored: Folder of the authored corpus.
         labelled: Files of labelled real texts; they win where labels conflict.
+        lab: Folder of bounces from a laboratory of mail servers (`read_lab`).
         held_out: Files whose templates must not be trained on, whatever their source.
         categories: Ids that labels may have.
         dev_share: Share of template groups to hold back, 0 to 0.5.
@@ -110,12 +145,13 @@ def build(
         seed: Of the split.
     """
     real = [row for path in labelled for row in read_labelled(path, weight=labelled_weight)]
+    real += read_lab(lab) if lab else []
     written = of_authored(read_authored(authored, categories))
     barred = {_key(row.template) for path in held_out for row in read_labelled(path)}
     unique, conflicts = _settle([row for row in [*real, *written] if _key(row.template) not in barred])
     train, dev = _split(unique, dev_share, seed)
     train.append(Row(template="", target={"undetermined": 1.0}, lang="en", source="empty", weight=1.0))
-    files = [*labelled, *sorted(authored.rglob("*.txt"))]
+    files = [*labelled, *(sorted(lab.glob("*.jsonl")) if lab else []), *sorted(authored.rglob("*.txt"))]
     return Dataset(train=train, dev=dev, conflicts=conflicts, hashes={path.name: sha256_of(path) for path in files})
 
 

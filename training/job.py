@@ -89,6 +89,7 @@ class Job:
         version: Version of the new model.
         authored: Folder of the authored corpus.
         labelled: Files of labelled real texts.
+        lab: Folder of bounces that a laboratory of mail servers made.
         tests: Name to file of each held-out set that is only scored; their templates are never trained on.
         base: See `training.base.load_base`.
     """
@@ -98,6 +99,7 @@ class Job:
     profile: Profile = PROFILES["full"]
     authored: Path = field(default_factory=lambda: resource("authored"))
     labelled: tuple[Path, ...] = ()
+    lab: Path | None = None
     tests: dict[str, Path] = field(default_factory=dict)
     base: str | None = None
     seed: int = 20_260
@@ -115,6 +117,7 @@ def run(job: Job) -> Bundle:
     data = build(
         job.authored,
         job.labelled,
+        lab=job.lab,
         held_out=tuple(job.tests.values()),
         categories=frozenset(categories),
         dev_share=job.dev_share,
