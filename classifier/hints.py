@@ -82,15 +82,10 @@ def blocklist(text: str) -> str | None:
     A refusal that quotes a list's error answer ("blocked using zen.spamhaus.org; Error: open resolver") names no
     listing: the receiver's resolver is refused by the list, and the sender is not on it.
     """
-    if _NO_LISTING.search(text):
-        return None
-    for host in _HOST.findall(text):
-        if known := dns_list_of(host):
-            return known
-    if named := _LISTED.search(text):
-        zone: str = named["zone"].lower().rstrip(".")
-        return zone if zone.count(".") >= 1 else None
-    return None
+    found = next(filter(None, map(dns_list_of, _HOST.findall(text))), None)
+    if found is None and (named := _LISTED.search(text)):
+        found = named["zone"].lower()
+    return None if found is None or _NO_LISTING.search(text) else found
 
 
 @lru_cache(maxsize=1)

@@ -117,6 +117,35 @@ def evaluate(
 
 
 @main.command()
+def suspects(
+    labelled: Annotated[
+        list[Path] | None, typer.Argument(help="Labelled texts (JSONL) beside the authored corpus.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Lines to print.")] = 100,
+) -> None:
+    """Print the labels of the training data that their texts support least, one JSON object a line, for a person to read.
+
+    Exit status: 0 done, 2 wrong usage.
+    """
+    from classifier.resources import resource
+    from classifier.taxonomy import standard_taxonomy
+    from training.dataset import build
+    from training.suspects import find_suspects
+
+    categories = sorted(standard_taxonomy().by_id)
+    data = build(
+        resource("authored"), labelled or _default_labelled(), held_out=list(_default_tests().values()),
+        categories=frozenset(categories), dev_share=0.0, labelled_weight=1.0, seed=0,
+    )  # fmt: skip
+    found = find_suspects(data.train, categories)
+    print(f"{len(found)} of {len(data.train)} rows are suspicious", file=sys.stderr)
+    for suspect in found[:most]:
+        row = suspect.row
+        shown = {"template": row.template, "label": row.label, "suggestion": suspect.suggestion, "source": row.source}
+        print(json.dumps(shown | {"self_confidence": round(suspect.self_confidence, 4)}, ensure_ascii=False))
+
+
+@main.command()
 def export(
     bundle: Annotated[Path, typer.Argument(help="A checked bundle, as `run` wrote it.")],
     to: Annotated[
