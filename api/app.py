@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from api import problems
 from api.bodies import BodyLimit
 from api.metrics import Metrics
-from api.routes import classify, health, reports
+from api.routes import classify, crosswalks, health, reports
 from classifier.bootstrap import Parts
 from classifier.settings import Settings
 
@@ -24,6 +24,7 @@ def create_app(settings: Settings, parts: Parts) -> FastAPI:
     problems.install(app)
     app.include_router(classify.router)
     app.include_router(reports.router)
+    app.include_router(crosswalks.router)
     app.include_router(health.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streamed=frozenset({"/v1/classify/batch"}))
     return app

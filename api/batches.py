@@ -28,20 +28,25 @@ class Result:
     defects: tuple[str, ...] = ()
 
 
-def classify_items(pipeline: Pipeline, items: Iterable[Item], *, explain: bool = False) -> Iterator[Result]:
-    """Yield one result for each item, in order; with evidence for all, or for records that ask for it."""
+def classify_items(
+    pipeline: Pipeline, items: Iterable[Item], *, explain: bool = False, vocabulary: str | None = None
+) -> Iterator[Result]:
+    """Yield one result for each item, in order; with evidence and labels for all, or for records that ask for them."""
     stream = iter(items)
     while batch := list(islice(stream, BATCH)):
-        yield from _classify_batch(pipeline, batch, explain)
+        yield from _classify_batch(pipeline, batch, explain, vocabulary)
 
 
-def _classify_batch(pipeline: Pipeline, batch: list[Item], explain: bool) -> Iterator[Result]:
+def _classify_batch(pipeline: Pipeline, batch: list[Item], explain: bool, vocabulary: str | None) -> Iterator[Result]:
     read = [_read(pipeline, item) for item in batch]
     answers = iter(pipeline.classify([failure for failures, _, _ in read for failure in failures]))
     for item, (failures, defects, error) in zip(batch, read, strict=True):
         wanted = explain or (item.record is not None and item.record.explain)
+        words = (item.record and item.record.vocabulary) or vocabulary
         mine = [next(answers) for _ in failures]
-        documents = [{**item.names, **to_document(a, pipeline.explain(a) if wanted else None)} for a in mine]
+        documents = [
+            {**item.names, **to_document(a, pipeline.explain(a) if wanted else None, vocabulary=words)} for a in mine
+        ]
         yield Result(item=item, documents=documents, error=error, defects=defects)
 
 

@@ -4,11 +4,14 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from classifier.settings import Settings
+
+if TYPE_CHECKING:
+    from classifier.crosswalk_files import Crosswalk
 
 main = typer.Typer(
     name="rebound",
@@ -32,6 +35,9 @@ def classify(
     explain: Annotated[
         bool, typer.Option(help="Add the words that decided and the nearest labelled templates.")
     ] = False,
+    vocabulary: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Add the answer in another system's words (rebound crosswalk).")
+    ] = None,
 ) -> None:
     """Print one verdict for each failure that PATHS report, one JSON object a line.
 
@@ -45,13 +51,15 @@ def classify(
     from api.sources import items_of
     from classifier.bootstrap import build
 
+    if vocabulary is not None:
+        _crosswalk(vocabulary)
     settings = Settings()
     configure_logs(settings.log_level)
     pipeline = build(settings).pipeline
     items = items_of(paths or ["-"], sys.stdin.buffer, max_bytes=settings.max_body_bytes)
     failed = 0
     with _progress() as advance:
-        for result in classify_items(pipeline, items, explain=explain):
+        for result in classify_items(pipeline, items, explain=explain, vocabulary=vocabulary):
             for document in result.documents:
                 sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
             for defect in result.defects:
@@ -70,6 +78,37 @@ def _progress() -> AbstractContextManager[Callable[[], None]]:
     from api.progress import counter
 
     return counter("classified")
+
+
+@main.command()
+def crosswalk(
+    vocabulary: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of the listed names.")] = None,
+) -> None:
+    """Print the table between our categories and another system's labels, one JSON object a line; without NAME, the list.
+
+    Exit status: 0 printed, 2 there is none of that name.
+    """
+    from classifier.crosswalks import crosswalk, summary, table, vocabularies
+
+    if vocabulary is None:
+        lines = [summary(crosswalk(name)) for name in vocabularies()]
+    else:
+        whole = table(_crosswalk(vocabulary))
+        lines = [{"direction": side, **line} for side in ("to", "kind", "from") for line in whole[side]]
+    for line in lines:
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _crosswalk(vocabulary: str) -> "Crosswalk":
+    """Return a crosswalk, or end with status 2 and the names there are."""
+    from classifier.crosswalks import crosswalk
+    from classifier.errors import UnknownVocabulary
+
+    try:
+        return crosswalk(vocabulary)
+    except UnknownVocabulary as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
 
 
 @main.command()

@@ -3,10 +3,11 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from api.metrics import Metrics
 from classifier.bootstrap import Parts
+from classifier.crosswalks import crosswalk
 from classifier.errors import InvalidInput
 from classifier.settings import Settings
 
@@ -30,10 +31,21 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
+async def _vocabulary(
+    vocabulary: Annotated[
+        str | None, Query(description="Answer in this crosswalk's labels, too: see /v1/crosswalks.")
+    ] = None,
+) -> str | None:
+    if vocabulary is not None:
+        crosswalk(vocabulary)
+    return vocabulary
+
+
 PartsDep = Annotated[Parts, Depends(_parts)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 BodyDep = Annotated[bytes, Depends(_body)]
+VocabularyDep = Annotated[str | None, Depends(_vocabulary)]
 
 
 def decode_json(body: bytes) -> Any:

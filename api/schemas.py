@@ -15,6 +15,7 @@ class RecordIn(BaseModel):
     smtp_code: int | None = Field(None, ge=200, le=599, description="Reply code; read from the text if absent.")
     enhanced_code: str | None = Field(None, description="Enhanced status code; read from the text if absent.")
     remote_mta: str | None = Field(None, description="Host that gave the reply.")
+    vocabulary: str | None = Field(None, description="Answer in this crosswalk's labels, too: see /v1/crosswalks.")
     explain: bool = Field(False, description="Add the words that decided and the nearest labelled templates.")
 
 
@@ -47,6 +48,15 @@ class EvidenceOut(BaseModel):
     neighbours: list[Neighbour]
 
 
+class LabelOut(BaseModel):
+    """What the answer is called in another system's words, where `vocabulary` asked for it."""
+
+    vocabulary: str
+    version: str
+    label: str | None = Field(description="Null for a report of no failure that the other system has no word for.")
+    lossy: bool = Field(description="False if reading the label back gives the category.")
+
+
 class VerdictOut(BaseModel):
     """Why one message was not delivered, and what to do."""
 
@@ -71,6 +81,7 @@ class VerdictOut(BaseModel):
     template: str
     template_id: str
     evidence: EvidenceOut | None = None
+    label: LabelOut | None = None
 
 
 class ReportOut(BaseModel):
@@ -78,6 +89,54 @@ class ReportOut(BaseModel):
 
     verdicts: list[VerdictOut]
     defects: list[str] = Field(description="What could not be read of the email.")
+
+
+class CrosswalkHead(BaseModel):
+    """One vocabulary that answers can be given in."""
+
+    name: str
+    title: str
+    version: str
+    source: str
+
+
+class CrosswalkTo(BaseModel):
+    """What a standard category is called there."""
+
+    category: str
+    permanence: Permanence | None = Field(description="Null where it plays no part.")
+    label: str
+    lossy: bool
+    note: str | None
+
+
+class CrosswalkKind(BaseModel):
+    """What a report of no failure is called there."""
+
+    kind: Kind
+    label: str
+
+
+class CrosswalkFrom(BaseModel):
+    """What a label from there says here."""
+
+    label: str
+    category: str
+    kind: Kind | None = Field(description="Set where the label is of no failure.")
+    lossy: bool
+    also: list[str]
+    suppresses: bool = Field(description="Whether the other system's users remove the recipient.")
+    unverified: bool
+    note: str | None
+
+
+class CrosswalkOut(CrosswalkHead):
+    """One vocabulary's whole table."""
+
+    to: list[CrosswalkTo]
+    kind: list[CrosswalkKind]
+    from_: list[CrosswalkFrom] = Field(alias="from")
+    aliases: dict[str, str]
 
 
 def body(model: type[BaseModel]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ paths -> items, in order; an item is a record, an email, or the error that stood
 import json
 import mailbox
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,8 +23,8 @@ class Item:
     Attributes:
         place: Where it stands, for error lines: "inbox.mbox#12" or "bounces.jsonl:3".
         names: What the answer carries to name it: {"id": ...} or {"path": ...}.
-        record: A record of codes and text, if it is one.
-        raw: An email's bytes, if it is one.
+        record: A record, if it is one.
+        raw: An email's bytes, if it is one or the record names one.
         error: Why it could not be read, in place of both.
     """
 
@@ -110,7 +110,7 @@ def _record(line: bytes, number: int, place: str, max_bytes: int) -> Item:
     if record.email_path is None:
         return Item(place=place, names=names, record=record)
     try:
-        return _email_file(Path(record.email_path), names, place, max_bytes)
+        return replace(_email_file(Path(record.email_path), names, place, max_bytes), record=record)
     except (OSError, ValueError) as error:
         return _unreadable(place, names, error)
 

@@ -5,6 +5,7 @@ The names below are the public API of the library; everything else may change wi
 
 from classifier.answers import to_document
 from classifier.bootstrap import Parts, build
+from classifier.crosswalks import Label, category_of, translate, vocabularies
 from classifier.domain import (
     Action,
     Failure,
@@ -33,6 +34,7 @@ __all__ = [
     "Failure",
     "Fault",
     "Kind",
+    "Label",
     "ParseLimits",
     "Parts",
     "Permanence",
@@ -46,8 +48,11 @@ __all__ = [
     "Taxonomy",
     "Verdict",
     "build",
+    "category_of",
     "load_taxonomy",
     "normalise",
     "standard_taxonomy",
     "to_document",
+    "translate",
+    "vocabularies",
 ]

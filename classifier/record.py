@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from classifier.crosswalks import crosswalk
 from classifier.domain import Failure, Kind
 from classifier.errors import InvalidInput, MessageTooLarge
 from classifier.parse.replies import find_enhanced_code, find_smtp_code
@@ -19,7 +20,9 @@ MAX_TEXT_CHARACTERS = 100_000
 """A record's text beyond this is refused; up to it, what does not fit the model is cut (`normalise`)."""
 
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-_FIELDS = frozenset({"id", "text", "smtp_code", "enhanced_code", "remote_mta", "email_path", "taxonomy", "explain"})
+_FIELDS = frozenset(
+    {"id", "text", "smtp_code", "enhanced_code", "remote_mta", "email_path", "taxonomy", "vocabulary", "explain"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +34,28 @@ class Record:
         failure: What it reports; None where `email_path` names an email to be read.
         email_path: Path of a raw email, from the command line's records only.
         explain: Whether the evidence is wanted as well.
+        vocabulary: Name of the crosswalk that the answer is wanted in; None for none.
     """
 
     id: str | int | None
     failure: Failure | None
     email_path: str | None = None
     explain: bool = False
+    vocabulary: str | None = None
 
 
-def read_record(document: Any, *, paths_allowed: bool = False) -> Record:
+def read_record(document: Any, *, paths_allowed: bool = False, vocabulary: str | None = None) -> Record:
     """Check one decoded JSON record.
 
     Args:
         document: What the JSON held.
         paths_allowed: Whether `email_path` may name a file; never from the network.
+        vocabulary: The crosswalk for a record that names none.
 
     Raises:
         InvalidInput: The record is not of the documented form; the message names the field.
         MessageTooLarge: The text is longer than `MAX_TEXT_CHARACTERS`.
+        UnknownVocabulary: There is no crosswalk of that name.
     """
     if not isinstance(document, Mapping):
         raise InvalidInput("a record must be a JSON object")
@@ -62,14 +69,19 @@ def read_record(document: Any, *, paths_allowed: bool = False) -> Record:
     explain = document.get("explain", False)
     if not isinstance(explain, bool):
         raise InvalidInput("explain: must be true or false")
+    wanted = vocabulary if document.get("vocabulary") is None else document["vocabulary"]
+    if wanted is not None:
+        if not isinstance(wanted, str):
+            raise InvalidInput("vocabulary: must be a string")
+        crosswalk(wanted)
     path = document.get("email_path")
     if path is not None:
         if not paths_allowed:
             raise InvalidInput("email_path: only the command line reads files; send the email to /v1/reports")
         if not isinstance(path, str) or "text" in document:
             raise InvalidInput("email_path: must be a string, and no text beside it")
-        return Record(id=identity, failure=None, email_path=path, explain=explain)
-    return Record(id=identity, failure=_failure(document), explain=explain)
+        return Record(id=identity, failure=None, email_path=path, explain=explain, vocabulary=wanted)
+    return Record(id=identity, failure=_failure(document), explain=explain, vocabulary=wanted)
 
 
 def _failure(document: Mapping[str, Any]) -> Failure:

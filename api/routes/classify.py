@@ -7,9 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from api import schemas
-from api.deps import BodyDep, MetricsDep, PartsDep, SettingsDep, decode_json
+from api.deps import BodyDep, MetricsDep, PartsDep, SettingsDep, VocabularyDep, decode_json
 from api.metrics import Metrics
 from api.problems import UnsupportedMediaType, problem
 from classifier.answers import to_document
@@ -25,23 +27,40 @@ _LINES = 64
 """NDJSON lines that are answered together: the model is quicker on some dozens, a client waits for no more."""
 
 
+class _Answers(StreamingResponse):
+    """A stream of answers to a body that is still being read.
+
+    Starlette listens for the client's leaving meanwhile, on the same channel that the body comes by, and so takes parts of
+    the body away. Here the body's reader is the only one, and notices the leaving itself.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002, the signature is Starlette's
+        """Send the answers as they come; a client that leaves ends them."""
+        try:
+            await self.stream_response(send)
+        except (ClientDisconnect, OSError):
+            return
+
+
 @router.post("", openapi_extra=schemas.body(schemas.RecordIn), response_model=schemas.VerdictOut)
-def classify(body: BodyDep, parts: PartsDep, metrics: MetricsDep) -> JSONResponse:
+def classify(body: BodyDep, parts: PartsDep, metrics: MetricsDep, vocabulary: VocabularyDep) -> JSONResponse:
     """Classify one record of codes and text."""
     # def, not async def: inference holds the CPU, so FastAPI lends a thread.
-    record = read_record(decode_json(body))
+    record = read_record(decode_json(body), vocabulary=vocabulary)
     return JSONResponse(_answered(parts.pipeline, metrics, [record])[0])
 
 
 @router.post("/batch", openapi_extra=schemas.batch_body(), response_model=list[schemas.VerdictOut])
-async def classify_batch(request: Request, parts: PartsDep, metrics: MetricsDep, settings: SettingsDep) -> Response:
+async def classify_batch(
+    request: Request, parts: PartsDep, metrics: MetricsDep, settings: SettingsDep, vocabulary: VocabularyDep
+) -> Response:
     """Classify many records: an array, or NDJSON in and out as a stream of any length.
 
     A record that cannot be read is answered in its place with `{"id", "error": problem document}`; the rest goes on.
     """
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media == NDJSON:
-        return StreamingResponse(_stream(request, parts.pipeline, metrics), media_type=NDJSON)
+        return _Answers(_stream(request, parts.pipeline, metrics, vocabulary), media_type=NDJSON)
     if media != "application/json":
         raise UnsupportedMediaType(f"Content-Type must be application/json or {NDJSON}")
     documents = decode_json(await request.body())
@@ -49,18 +68,21 @@ async def classify_batch(request: Request, parts: PartsDep, metrics: MetricsDep,
         raise InvalidInput("the body must be an array of records")
     if len(documents) > settings.max_batch_items:
         raise MessageTooLarge(f"{len(documents)} records, the limit is {settings.max_batch_items}; NDJSON has none")
-    return JSONResponse(await run_in_threadpool(_batch, parts.pipeline, metrics, list(enumerate(documents, 1))))
+    numbered = list(enumerate(documents, 1))
+    return JSONResponse(await run_in_threadpool(_batch, parts.pipeline, metrics, numbered, vocabulary))
 
 
-async def _stream(request: Request, pipeline: Pipeline, metrics: Metrics) -> AsyncIterator[bytes]:
+async def _stream(
+    request: Request, pipeline: Pipeline, metrics: Metrics, vocabulary: str | None
+) -> AsyncIterator[bytes]:
     pending: list[tuple[int, Any]] = []
     async for number, line in _lines(request):
         pending.append((number, line))
         if len(pending) >= _LINES:
-            yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending)
+            yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary)
             pending = []
     if pending:
-        yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending)
+        yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary)
 
 
 async def _lines(request: Request) -> AsyncIterator[tuple[int, bytes | MessageTooLarge]]:
@@ -85,7 +107,7 @@ def _too_long() -> MessageTooLarge:
     return MessageTooLarge(f"line longer than {MAX_LINE_BYTES} octets")
 
 
-def _answer_lines(pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, Any]]) -> bytes:
+def _answer_lines(pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, Any]], vocabulary: str | None) -> bytes:
     def decoded() -> Iterator[tuple[int, Any]]:
         for number, line in lines:
             if isinstance(line, ReboundError):
@@ -96,12 +118,14 @@ def _answer_lines(pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, A
             except ReboundError as error:
                 yield number, error
 
-    documents = _batch(pipeline, metrics, list(decoded()))
+    documents = _batch(pipeline, metrics, list(decoded()), vocabulary)
     return b"".join(json.dumps(document, ensure_ascii=False).encode() + b"\n" for document in documents)
 
 
-def _batch(pipeline: Pipeline, metrics: Metrics, numbered: list[tuple[int, Any]]) -> list[dict[str, Any]]:
-    read = [(number, document, _read(document)) for number, document in numbered]
+def _batch(
+    pipeline: Pipeline, metrics: Metrics, numbered: list[tuple[int, Any]], vocabulary: str | None
+) -> list[dict[str, Any]]:
+    read = [(number, document, _read(document, vocabulary)) for number, document in numbered]
     answered = iter(_answered(pipeline, metrics, [record for _, _, record in read if isinstance(record, Record)]))
     out = []
     for number, document, record in read:
@@ -114,11 +138,11 @@ def _batch(pipeline: Pipeline, metrics: Metrics, numbered: list[tuple[int, Any]]
     return out
 
 
-def _read(document: Any) -> Record | ReboundError:
+def _read(document: Any, vocabulary: str | None) -> Record | ReboundError:
     if isinstance(document, ReboundError):
         return document
     try:
-        return read_record(document)
+        return read_record(document, vocabulary=vocabulary)
     except ReboundError as error:
         return error
 
@@ -130,6 +154,6 @@ def _answered(pipeline: Pipeline, metrics: Metrics, records: list[Record]) -> li
     metrics.count(answers)
     return [
         ({} if record.id is None else {"id": record.id})
-        | to_document(answer, pipeline.explain(answer) if record.explain else None)
+        | to_document(answer, pipeline.explain(answer) if record.explain else None, vocabulary=record.vocabulary)
         for record, answer in zip(records, answers, strict=True)
     ]

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from api import schemas
-from api.deps import BodyDep, MetricsDep, PartsDep
+from api.deps import BodyDep, MetricsDep, PartsDep, VocabularyDep
 from api.problems import UnsupportedMediaType
 from classifier.answers import to_document
 from classifier.errors import InvalidInput
@@ -14,7 +14,9 @@ _MEDIA = frozenset({"message/rfc822", "message/global", "application/octet-strea
 
 
 @router.post("", openapi_extra=schemas.email_body(), response_model=schemas.ReportOut)
-def report(body: BodyDep, request: Request, parts: PartsDep, metrics: MetricsDep) -> JSONResponse:
+def report(
+    body: BodyDep, request: Request, parts: PartsDep, metrics: MetricsDep, vocabulary: VocabularyDep
+) -> JSONResponse:
     """Classify a raw bounce email: one verdict for each recipient that it reports."""
     media = request.headers.get("content-type", "message/rfc822").partition(";")[0].strip().lower()
     if media not in _MEDIA:
@@ -24,4 +26,5 @@ def report(body: BodyDep, request: Request, parts: PartsDep, metrics: MetricsDep
     with metrics.seconds.time():
         outcome = parts.pipeline.classify_email(body)
     metrics.count(list(outcome.answers))
-    return JSONResponse({"verdicts": [to_document(a) for a in outcome.answers], "defects": list(outcome.defects)})
+    verdicts = [to_document(answer, vocabulary=vocabulary) for answer in outcome.answers]
+    return JSONResponse({"verdicts": verdicts, "defects": list(outcome.defects)})

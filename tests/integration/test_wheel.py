@@ -32,6 +32,7 @@ def test_the_wheel_carries_packages_and_data_and_nothing_else(wheel):
         f"{wheel.name.rsplit('-', 3)[0]}.dist-info",
     }
     assert "classifier/_data/taxonomy/standard.toml" in names
+    assert "classifier/_data/crosswalks/powermta.toml" in names
     assert "classifier/_data/models/standard/model.onnx" in names
 
 

@@ -27,6 +27,7 @@ def test_given_codes_count_before_those_of_the_text():
         ({"text": "x", "id": [1]}, "id: must be"),
         ({"text": "x", "id": "x" * 1_001}, "id: longer"),
         ({"text": "x", "remote_mta": 7}, "remote_mta"),
+        ({"text": "x", "vocabulary": 7}, "vocabulary: must be a string"),
         ({"text": "x", "colour": "red"}, "unknown field: colour"),
         ({"email_path": "/etc/passwd"}, "only the command line reads files"),
     ],
