@@ -94,6 +94,8 @@ class TestEveryFile:
         ("ip_reputation", "permanent", "ses", "Transient/General", True),
         ("rate_limited", "temporary", "sisimai", "speeding", False),
         ("rate_limited", "temporary", "sisimai_5_6", "ratelimited", False),
+        ("tls_failure", "permanent", "sisimai", "securityerror", True),
+        ("tls_failure", "permanent", "sisimai_5_6", "failedstarttls", False),
         ("message_too_large", "permanent", "sisimai_5_6", "emailtoolarge", False),
         ("greylisted", "temporary", "mailgun", "greylisted", False),
         ("domain_reputation", "permanent", "kumomta", "SpamBlock", True),
