@@ -5,8 +5,9 @@ from prometheus_client import CollectorRegistry
 
 from api import problems
 from api.bodies import BodyLimit
+from api.callers import read_keys
 from api.metrics import Metrics
-from api.routes import classify, crosswalks, health, reports
+from api.routes import classify, crosswalks, health, reports, taxonomies
 from classifier.bootstrap import Parts
 from classifier.settings import Settings
 
@@ -20,10 +21,12 @@ def create_app(settings: Settings, parts: Parts) -> FastAPI:
     app = FastAPI(title="Rebound", version="1", description=DESCRIPTION, openapi_url="/v1/openapi.json", redoc_url=None)
     app.state.settings = settings
     app.state.parts = parts
+    app.state.keys = read_keys(settings.api_keys)
     app.state.metrics = Metrics(CollectorRegistry())
     problems.install(app)
     app.include_router(classify.router)
     app.include_router(reports.router)
+    app.include_router(taxonomies.router)
     app.include_router(crosswalks.router)
     app.include_router(health.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streamed=frozenset({"/v1/classify/batch"}))

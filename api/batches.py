@@ -10,6 +10,7 @@ from typing import Any
 
 from api.sources import Item
 from classifier.answers import to_document
+from classifier.custom.catalogue import Tailored
 from classifier.domain import Failure
 from classifier.errors import InvalidInput, ReboundError
 from classifier.parse import parse_email
@@ -29,18 +30,26 @@ class Result:
 
 
 def classify_items(
-    pipeline: Pipeline, items: Iterable[Item], *, explain: bool = False, vocabulary: str | None = None
+    pipeline: Pipeline,
+    items: Iterable[Item],
+    *,
+    explain: bool = False,
+    vocabulary: str | None = None,
+    taxonomy: str | None = None,
 ) -> Iterator[Result]:
-    """Yield one result for each item, in order; with evidence and labels for all, or for records that ask for them."""
+    """Yield one result for each item, in order; with evidence, labels and taxonomy for all, or as records ask."""
     stream = iter(items)
     while batch := list(islice(stream, BATCH)):
-        yield from _classify_batch(pipeline, batch, explain, vocabulary)
+        yield from _classify_batch(pipeline, batch, explain, vocabulary, taxonomy)
 
 
-def _classify_batch(pipeline: Pipeline, batch: list[Item], explain: bool, vocabulary: str | None) -> Iterator[Result]:
-    read = [_read(pipeline, item) for item in batch]
-    answers = iter(pipeline.classify([failure for failures, _, _ in read for failure in failures]))
-    for item, (failures, defects, error) in zip(batch, read, strict=True):
+def _classify_batch(
+    pipeline: Pipeline, batch: list[Item], explain: bool, vocabulary: str | None, taxonomy: str | None
+) -> Iterator[Result]:
+    read = [_read(pipeline, item, taxonomy) for item in batch]
+    asked = [(failure, under) for failures, under, _, _ in read for failure in failures]
+    answers = iter(pipeline.classify([failure for failure, _ in asked], [under for _, under in asked]))
+    for item, (failures, _, defects, error) in zip(batch, read, strict=True):
         wanted = explain or (item.record is not None and item.record.explain)
         words = (item.record and item.record.vocabulary) or vocabulary
         mine = [next(answers) for _ in failures]
@@ -50,15 +59,19 @@ def _classify_batch(pipeline: Pipeline, batch: list[Item], explain: bool, vocabu
         yield Result(item=item, documents=documents, error=error, defects=defects)
 
 
-def _read(pipeline: Pipeline, item: Item) -> tuple[tuple[Failure, ...], tuple[str, ...], ReboundError | None]:
+_Read = tuple[tuple[Failure, ...], Tailored | None, tuple[str, ...], ReboundError | None]
+
+
+def _read(pipeline: Pipeline, item: Item, taxonomy: str | None) -> _Read:
     if item.error:
-        return (), (), item.error
-    if item.record and item.record.failure:
-        return (item.record.failure,), (), None
+        return (), None, (), item.error
     try:
+        under = pipeline.under((item.record and item.record.taxonomy) or taxonomy)
+        if item.record and item.record.failure:
+            return (item.record.failure,), under, (), None
         report = parse_email(item.raw or b"", pipeline.limits)
     except ReboundError as error:
-        return (), (), error
+        return (), None, (), error
     except Exception as error:  # a bug of ours must not cost the inputs behind it
-        return (), (), InvalidInput(f"the email could not be read: {type(error).__name__}")
-    return report.failures, report.defects, None
+        return (), None, (), InvalidInput(f"the email could not be read: {type(error).__name__}")
+    return report.failures, under, report.defects, None

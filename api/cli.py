@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api import taxonomy_cli
 from classifier.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ main = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+main.add_typer(taxonomy_cli.app)
 
 
 @main.callback()
@@ -35,6 +37,9 @@ def classify(
     explain: Annotated[
         bool, typer.Option(help="Add the words that decided and the nearest labelled templates.")
     ] = False,
+    taxonomy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Answer under a taxonomy of your own (rebound taxonomy).")
+    ] = None,
     vocabulary: Annotated[
         str | None, typer.Option(metavar="NAME", help="Add the answer in another system's words (rebound crosswalk).")
     ] = None,
@@ -50,16 +55,22 @@ def classify(
     from api.logs import configure_logs
     from api.sources import items_of
     from classifier.bootstrap import build
+    from classifier.errors import ReboundError
 
     if vocabulary is not None:
         _crosswalk(vocabulary)
     settings = Settings()
     configure_logs(settings.log_level)
     pipeline = build(settings).pipeline
+    try:
+        pipeline.under(taxonomy)
+    except ReboundError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
     items = items_of(paths or ["-"], sys.stdin.buffer, max_bytes=settings.max_body_bytes)
     failed = 0
     with _progress() as advance:
-        for result in classify_items(pipeline, items, explain=explain, vocabulary=vocabulary):
+        for result in classify_items(pipeline, items, explain=explain, vocabulary=vocabulary, taxonomy=taxonomy):
             for document in result.documents:
                 sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
             for defect in result.defects:

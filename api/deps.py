@@ -3,8 +3,9 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
+from api.callers import Caller, identify
 from api.metrics import Metrics
 from classifier.bootstrap import Parts
 from classifier.crosswalks import crosswalk
@@ -41,10 +42,28 @@ async def _vocabulary(
     return vocabulary
 
 
+async def _caller(
+    request: Request,
+    x_api_key: Annotated[str | None, Header(description="Needed where REBOUND_API_KEYS is set.")] = None,
+) -> Caller:
+    return identify(request.app.state.keys, x_api_key)
+
+
+async def _chooser(
+    caller: Annotated[Caller, Depends(_caller)],
+    taxonomy: Annotated[
+        str | None, Query(description="Taxonomy for records that name none: see /v1/taxonomies.")
+    ] = None,
+) -> Caller:
+    return caller.under(taxonomy)
+
+
 PartsDep = Annotated[Parts, Depends(_parts)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 BodyDep = Annotated[bytes, Depends(_body)]
+CallerDep = Annotated[Caller, Depends(_caller)]
+ChooserDep = Annotated[Caller, Depends(_chooser)]
 VocabularyDep = Annotated[str | None, Depends(_vocabulary)]
 
 

@@ -15,6 +15,7 @@ class RecordIn(BaseModel):
     smtp_code: int | None = Field(None, ge=200, le=599, description="Reply code; read from the text if absent.")
     enhanced_code: str | None = Field(None, description="Enhanced status code; read from the text if absent.")
     remote_mta: str | None = Field(None, description="Host that gave the reply.")
+    taxonomy: str | None = Field(None, description="Taxonomy to answer under: see /v1/taxonomies.")
     vocabulary: str | None = Field(None, description="Answer in this crosswalk's labels, too: see /v1/crosswalks.")
     explain: bool = Field(False, description="Add the words that decided and the nearest labelled templates.")
 
@@ -75,6 +76,7 @@ class VerdictOut(BaseModel):
     source: Source
     model: str
     taxonomy: str
+    standard: str | None = Field(None, description="The standard category; only under a user's taxonomy.")
     recipient: str | None
     smtp_code: int | None
     enhanced_code: str | None
@@ -159,3 +161,34 @@ def email_body() -> dict[str, Any]:
     """Return the OpenAPI description of a raw email."""
     content = {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def taxonomy_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a draft: TOML or JSON (docs/taxonomy.md)."""
+    content = {
+        "application/toml": {"schema": {"type": "string", "description": "As in docs/taxonomy.md."}},
+        "application/json": {"schema": {"type": "object", "description": "The same document as JSON."}},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def rollback_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a roll-back."""
+    schema = {"type": "object", "properties": {"version": {"type": "integer", "minimum": 1}}}
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
+
+
+def preview_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a draft with texts to try it on; a draft alone is tried on templates seen last."""
+    texts = {"type": "array", "items": {"type": "string"}}
+    schema = {"type": "object", "properties": {"taxonomy": {"description": "Object or TOML text."}, "texts": texts}}
+    content = {"application/toml": {"schema": {"type": "string"}}, "application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def migrate_body() -> dict[str, Any]:
+    """Return the OpenAPI description of labels and a mapping of categories."""
+    mapping = {"type": "object", "properties": {key: {"type": "object"} for key in ("rename", "merge", "split")}}
+    labels = {"type": "array", "items": {"type": "object", "required": ["category"]}}
+    schema = {"type": "object", "properties": {"mapping": mapping, "labels": labels}, "required": ["labels"]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

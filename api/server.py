@@ -51,6 +51,7 @@ def application(settings: Settings) -> FastAPI:
     """Return the application with its model loaded and warm, so that the first caller waits no longer than others."""
     parts = build(settings)
     parts.pipeline.predictor.predict([_WARM_UP])
+    parts.catalogue.warm()
     return create_app(settings, parts)
 
 

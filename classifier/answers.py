@@ -14,6 +14,8 @@ def to_document(answer: Answer, evidence: Evidence | None = None, *, vocabulary:
     With a vocabulary (errors: see `classifier.crosswalks.crosswalk`), `label` says what the answer is called in it.
     """
     document = asdict(answer.verdict)
+    if document["standard"] is None:
+        del document["standard"]
     document["alternatives"] = [{"category": c, "confidence": p} for c, p in answer.verdict.alternatives]
     failure = answer.failure
     shown: dict[str, Any] = {} if evidence is None else {"evidence": _evidence(evidence)}

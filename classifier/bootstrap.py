@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import structlog
 
 from classifier.bundle import load_bundle
+from classifier.custom.catalogue import Catalogue
+from classifier.custom.fit import Fitter
+from classifier.custom.store import TaxonomyStore
 from classifier.errors import BundleRefused
 from classifier.pipeline import Pipeline
 from classifier.predict import Predictor
@@ -25,10 +28,14 @@ class Parts:
 
     Attributes:
         pipeline: Ready to classify.
+        catalogue: Users' taxonomies.
+        predictor: The pipeline's, with its memory of templates.
         refused: Why the model could not be loaded and the fallback answers; None if the model answers.
     """
 
     pipeline: Pipeline
+    catalogue: Catalogue
+    predictor: CachedPredictor
     refused: str | None
 
 
@@ -37,17 +44,25 @@ def build(settings: Settings) -> Parts:
     folder = settings.bundle_dir or resource("models/standard")
     predictor: Predictor
     taxonomy: Taxonomy
-    refused = explainer = None
+    refused = explainer = fitter = None
+    store = TaxonomyStore(settings.data_dir / "taxonomies")
     try:
         bundle = load_bundle(folder)
         predictor = model = OnnxPredictor(bundle, threads=settings.model_threads)
         taxonomy, explainer = bundle.taxonomy, Explainer(model, bundle)
+        fitter = Fitter(bundle, model, store.folder / ".background")
     except BundleRefused as error:
         refused = str(error)
         predictor, taxonomy = FallbackPredictor(), standard_taxonomy()
         log.error("model_refused", reason=refused, consequence="status codes answer, nothing is suppressed")
     cached = CachedPredictor(predictor, size=settings.cache_templates)
+    catalogue = Catalogue(store, taxonomy, fitter, model=cached.label)
     pipeline = Pipeline(
-        cached, taxonomy, limits=settings.parse_limits, explainer=explainer, remembered=settings.cache_templates
+        cached,
+        taxonomy,
+        limits=settings.parse_limits,
+        explainer=explainer,
+        remembered=settings.cache_templates,
+        catalogue=catalogue,
     )
-    return Parts(pipeline=pipeline, refused=refused)
+    return Parts(pipeline=pipeline, catalogue=catalogue, predictor=cached, refused=refused)

@@ -8,6 +8,8 @@ thresholds is one loop. A wrong `suppress` loses a customer, a wrong `retry` cos
 becomes `review`.
 """
 
+from dataclasses import replace
+
 from classifier.domain import Action, Failure, Fault, Kind, Permanence, Prediction, Scope, Source, Verdict
 from classifier.hints import blocklist, provider, retry_after_s
 from classifier.taxonomy import Category, Taxonomy
@@ -58,6 +60,24 @@ def decide(failure: Failure, prediction: Prediction, taxonomy: Taxonomy) -> Verd
         model=prediction.model,
         taxonomy=taxonomy.label,
     )
+
+
+def decide_tailored(
+    failure: Failure, prediction: Prediction, taxonomy: Taxonomy, *, standard: Verdict, standard_taxonomy: Taxonomy
+) -> Verdict:
+    """Return the verdict on one failure under a user's taxonomy, which carries the standard category as well.
+
+    What fits none of the user's categories is `other` and keeps the standard policy: to invent one category must not
+    lose the care for all the rest. It is tempered: both "none of the user's" and the standard category must be sure
+    enough for the standard action.
+    """
+    verdict = replace(decide(failure, prediction, taxonomy), standard=standard.category)
+    if verdict.category in taxonomy.by_id:
+        return verdict
+    known = standard_taxonomy.by_id.get(standard.category)
+    confidence = min(prediction.probabilities[verdict.category], standard.confidence)
+    action = _action(known, confidence, verdict.permanence, prediction.source, failure.kind)
+    return replace(verdict, fault=standard.fault, action=action, scope=standard.scope)
 
 
 def no_failure(failure: Failure, *, model: str, taxonomy: Taxonomy) -> Verdict:

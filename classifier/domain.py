@@ -151,6 +151,7 @@ class Verdict:
         source: Model, pin or fallback.
         model: Name and version of what answered.
         taxonomy: Name and version, such as "standard/1".
+        standard: Under a user's taxonomy, the standard category as well; None where `category` is it.
     """
 
     category: str
@@ -166,6 +167,7 @@ class Verdict:
     source: Source
     model: str
     taxonomy: str
+    standard: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,18 @@ class InvalidCrosswalk(ReboundError):
     code = "invalid_crosswalk"
 
 
+class TaxonomyNotFound(ReboundError):
+    """There is no published taxonomy of that name, or no such version of it, or it is not the caller's."""
+
+    code = "taxonomy_not_found"
+
+
+class Unauthorized(ReboundError):
+    """API keys are configured, and the request carries none of them."""
+
+    code = "unauthorized"
+
+
 class BundleRefused(ReboundError):
     """A model bundle is missing, damaged, or made for another normaliser or taxonomy."""
 

@@ -42,3 +42,9 @@ class Memo(Generic[Key, Value]):
             self.hits -= len(fresh)
         known |= fresh
         return [known[key] for key in keys]
+
+    def recent(self, count: int) -> list[Key]:
+        """Return the keys that were computed last, the newest first."""
+        with self._lock:
+            keys = list(self._cache)
+        return keys[::-1][:count]

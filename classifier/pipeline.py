@@ -5,14 +5,17 @@ record    ----------> failure ──┴> normalise -> predict -> decide -> answe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from classifier.decide import decide, no_failure
-from classifier.domain import Failure, Kind, ParseLimits, Verdict
+from classifier.custom.catalogue import Catalogue, Tailored
+from classifier.custom.draft import OTHER, STANDARD
+from classifier.decide import decide, decide_tailored, no_failure
+from classifier.domain import Failure, Kind, ParseLimits, Prediction, Verdict
+from classifier.errors import TaxonomyNotFound
 from classifier.memo import Memo
 from classifier.normalise import template_id, template_of
 from classifier.parse import parse_email
-from classifier.predict import Predictor
+from classifier.predict import Encoded, Encoder, Predictor
 from classifier.predict.evidence import Evidence, Explainer
 from classifier.taxonomy import Taxonomy
 
@@ -38,14 +41,15 @@ class EmailAnswer:
 
 
 class Pipeline:
-    """Classifies failures with one predictor and one taxonomy. Safe to share between threads.
+    """Classifies failures with one predictor, under the standard taxonomy or a user's. Safe to share between threads.
 
     Args:
         predictor: What turns templates into predictions.
-        taxonomy: What the categories mean.
+        taxonomy: What the standard categories mean.
         limits: Bounds on one email.
         explainer: Gives evidence on request; None where no model is loaded.
         remembered: Answers kept in memory for failures that come again word for word.
+        catalogue: Users' taxonomies; None where there are none.
     """
 
     def __init__(
@@ -56,25 +60,82 @@ class Pipeline:
         limits: ParseLimits,
         explainer: Explainer | None = None,
         remembered: int = 1,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.predictor = predictor
         self.taxonomy = taxonomy
         self.limits = limits
         self._explainer = explainer
+        self._catalogue = catalogue
         self._answers: Memo[Failure, Answer] = Memo(remembered)
+        self._tailored: Memo[tuple[Failure, Tailored], Answer] = Memo(remembered)
 
-    def classify_email(self, raw: bytes) -> EmailAnswer:
+    def under(self, name: str | None) -> Tailored | None:
+        """Return the user's taxonomy of a name, as it is now; None for the standard one.
+
+        Raises:
+            TaxonomyNotFound: There is none of that name.
+            BundleRefused: It cannot be fitted to the model that is loaded.
+        """
+        if name is None or name == STANDARD:
+            return None
+        if self._catalogue is None:
+            raise TaxonomyNotFound(f"there is no taxonomy {name[:48]!r}")
+        return self._catalogue.get(name)
+
+    def classify_email(self, raw: bytes, under: Tailored | None = None) -> EmailAnswer:
         """Classify every recipient's failure that one email reports.
 
         Raises:
             MessageTooLarge: The email exceeds a limit; nothing else about its form raises.
         """
         report = parse_email(raw, self.limits)
-        return EmailAnswer(answers=tuple(self.classify(report.failures)), defects=report.defects)
+        answers = self.classify(report.failures, [under] * len(report.failures) if under else None)
+        return EmailAnswer(answers=tuple(answers), defects=report.defects)
 
-    def classify(self, failures: Sequence[Failure]) -> list[Answer]:
-        """Classify failures in one batch: an equal failure is answered from memory, a new one by its template."""
-        return self._answers.many(failures, self._classify)
+    def classify(self, failures: Sequence[Failure], under: Sequence[Tailored | None] | None = None) -> list[Answer]:
+        """Classify failures in one batch: an equal failure is answered from memory, a new one by its template.
+
+        Args:
+            failures: What to classify.
+            under: The taxonomy for each, see `under`; None for the standard one.
+        """
+        if under is None or not any(under):
+            return self._answers.many(failures, self._classify)
+        asked = [(failure, tailored) for failure, tailored in zip(failures, under, strict=True) if tailored]
+        tailored_answers = iter(self._tailored.many(asked, self._tailor))
+        standard = [failure for failure, tailored in zip(failures, under, strict=True) if not tailored]
+        answers = iter(self._answers.many(standard, self._classify))
+        return [next(tailored_answers) if tailored else next(answers) for tailored in under]
+
+    def _tailor(self, asked: Sequence[tuple[Failure, Tailored]]) -> list[Answer]:
+        """Answer under users' taxonomies: the standard answer first, then one head each on what the encoder gave."""
+        standard = self._answers.many([failure for failure, _ in asked], self._classify)
+        encoded = self._encoded([answer.template for answer in standard])
+        places: dict[Tailored, list[int]] = {}
+        for i, (_, tailored) in enumerate(asked):
+            places.setdefault(tailored, []).append(i)
+        out = list(standard)
+        for tailored, mine in places.items():
+            predictions = tailored.head.predict([encoded[i] for i in mine])
+            for i, prediction in zip(mine, predictions, strict=True):
+                out[i] = self._tailored_answer(standard[i], prediction, tailored)
+        return out
+
+    def _tailored_answer(self, answer: Answer, prediction: Prediction, tailored: Tailored) -> Answer:
+        verdict, failure = answer.verdict, answer.failure
+        if failure.kind in _CLASSIFIED:
+            verdict = decide_tailored(
+                failure, prediction, tailored.taxonomy, standard=verdict, standard_taxonomy=self.taxonomy
+            )
+        else:
+            verdict = replace(verdict, category=OTHER, standard=verdict.category, taxonomy=tailored.taxonomy.label)
+        return replace(answer, verdict=verdict)
+
+    def _encoded(self, templates: Sequence[str]) -> list[Encoded]:
+        if isinstance(self.predictor, Encoder):
+            return self.predictor.encoded(templates)
+        return [Encoded(prediction) for prediction in self.predictor.predict(templates)]
 
     def _classify(self, failures: Sequence[Failure]) -> list[Answer]:
         templates = [_template(failure) for failure in failures]
@@ -96,7 +157,7 @@ class Pipeline:
         """Return the evidence for an answer; None if no model gave it."""
         if self._explainer is None or answer.failure.kind not in _CLASSIFIED:
             return None
-        return self._explainer.explain(answer.template, answer.verdict.category)
+        return self._explainer.explain(answer.template, answer.verdict.standard or answer.verdict.category)
 
 
 def _template(failure: Failure) -> str:

@@ -35,6 +35,7 @@ class Record:
         email_path: Path of a raw email, from the command line's records only.
         explain: Whether the evidence is wanted as well.
         vocabulary: Name of the crosswalk that the answer is wanted in; None for none.
+        taxonomy: Name of the taxonomy that the answer is wanted under; None for the caller's default.
     """
 
     id: str | int | None
@@ -42,6 +43,7 @@ class Record:
     email_path: str | None = None
     explain: bool = False
     vocabulary: str | None = None
+    taxonomy: str | None = None
 
 
 def read_record(document: Any, *, paths_allowed: bool = False, vocabulary: str | None = None) -> Record:
@@ -74,14 +76,17 @@ def read_record(document: Any, *, paths_allowed: bool = False, vocabulary: str |
         if not isinstance(wanted, str):
             raise InvalidInput("vocabulary: must be a string")
         crosswalk(wanted)
+    taxonomy = document.get("taxonomy")
+    if taxonomy is not None and not isinstance(taxonomy, str):
+        raise InvalidInput("taxonomy: must be a string")
     path = document.get("email_path")
     if path is not None:
         if not paths_allowed:
             raise InvalidInput("email_path: only the command line reads files; send the email to /v1/reports")
         if not isinstance(path, str) or "text" in document:
             raise InvalidInput("email_path: must be a string, and no text beside it")
-        return Record(id=identity, failure=None, email_path=path, explain=explain, vocabulary=wanted)
-    return Record(id=identity, failure=_failure(document), explain=explain, vocabulary=wanted)
+        return Record(id=identity, failure=None, email_path=path, explain=explain, vocabulary=wanted, taxonomy=taxonomy)
+    return Record(id=identity, failure=_failure(document), explain=explain, vocabulary=wanted, taxonomy=taxonomy)
 
 
 def _failure(document: Mapping[str, Any]) -> Failure:

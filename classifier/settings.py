@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that `rebound serve` listens on.")
     port: Port = Field(8025, description="Port that `rebound serve` listens on; 0 lets the system choose.")
     workers: Annotated[int, Ge(1), Le(256)] = Field(1, description="Worker processes of `rebound serve`.")
+    api_keys: str | None = Field(
+        None,
+        repr=False,
+        pattern=r"^\s*([^\s=,]+=([a-z][a-z0-9_-]{1,47}|\*)\s*(,\s*|$))+$",
+        description="KEY=TAXONOMY pairs, comma-separated; KEY=* may use all of them. Unset: open to everybody.",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level of log lines.")
 
     @property

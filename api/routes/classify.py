@@ -11,10 +11,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from api import schemas
-from api.deps import BodyDep, MetricsDep, PartsDep, SettingsDep, VocabularyDep, decode_json
+from api.callers import Caller
+from api.deps import BodyDep, ChooserDep, MetricsDep, PartsDep, SettingsDep, VocabularyDep, decode_json
 from api.metrics import Metrics
 from api.problems import UnsupportedMediaType, problem
 from classifier.answers import to_document
+from classifier.custom.catalogue import Tailored
 from classifier.domain import Failure
 from classifier.errors import InvalidInput, MessageTooLarge, ReboundError
 from classifier.pipeline import Pipeline
@@ -43,16 +45,24 @@ class _Answers(StreamingResponse):
 
 
 @router.post("", openapi_extra=schemas.body(schemas.RecordIn), response_model=schemas.VerdictOut)
-def classify(body: BodyDep, parts: PartsDep, metrics: MetricsDep, vocabulary: VocabularyDep) -> JSONResponse:
+def classify(
+    body: BodyDep, parts: PartsDep, metrics: MetricsDep, vocabulary: VocabularyDep, caller: ChooserDep
+) -> JSONResponse:
     """Classify one record of codes and text."""
     # def, not async def: inference holds the CPU, so FastAPI lends a thread.
     record = read_record(decode_json(body), vocabulary=vocabulary)
-    return JSONResponse(_answered(parts.pipeline, metrics, [record])[0])
+    under = parts.pipeline.under(caller.chosen(record.taxonomy))
+    return JSONResponse(_answered(parts.pipeline, metrics, [record], [under])[0])
 
 
 @router.post("/batch", openapi_extra=schemas.batch_body(), response_model=list[schemas.VerdictOut])
 async def classify_batch(
-    request: Request, parts: PartsDep, metrics: MetricsDep, settings: SettingsDep, vocabulary: VocabularyDep
+    request: Request,
+    parts: PartsDep,
+    metrics: MetricsDep,
+    settings: SettingsDep,
+    vocabulary: VocabularyDep,
+    caller: ChooserDep,
 ) -> Response:
     """Classify many records: an array, or NDJSON in and out as a stream of any length.
 
@@ -60,7 +70,7 @@ async def classify_batch(
     """
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media == NDJSON:
-        return _Answers(_stream(request, parts.pipeline, metrics, vocabulary), media_type=NDJSON)
+        return _Answers(_stream(request, parts.pipeline, metrics, vocabulary, caller), media_type=NDJSON)
     if media != "application/json":
         raise UnsupportedMediaType(f"Content-Type must be application/json or {NDJSON}")
     documents = decode_json(await request.body())
@@ -69,20 +79,20 @@ async def classify_batch(
     if len(documents) > settings.max_batch_items:
         raise MessageTooLarge(f"{len(documents)} records, the limit is {settings.max_batch_items}; NDJSON has none")
     numbered = list(enumerate(documents, 1))
-    return JSONResponse(await run_in_threadpool(_batch, parts.pipeline, metrics, numbered, vocabulary))
+    return JSONResponse(await run_in_threadpool(_batch, parts.pipeline, metrics, numbered, vocabulary, caller))
 
 
 async def _stream(
-    request: Request, pipeline: Pipeline, metrics: Metrics, vocabulary: str | None
+    request: Request, pipeline: Pipeline, metrics: Metrics, vocabulary: str | None, caller: Caller
 ) -> AsyncIterator[bytes]:
     pending: list[tuple[int, Any]] = []
     async for number, line in _lines(request):
         pending.append((number, line))
         if len(pending) >= _LINES:
-            yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary)
+            yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary, caller)
             pending = []
     if pending:
-        yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary)
+        yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary, caller)
 
 
 async def _lines(request: Request) -> AsyncIterator[tuple[int, bytes | MessageTooLarge]]:
@@ -107,7 +117,9 @@ def _too_long() -> MessageTooLarge:
     return MessageTooLarge(f"line longer than {MAX_LINE_BYTES} octets")
 
 
-def _answer_lines(pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, Any]], vocabulary: str | None) -> bytes:
+def _answer_lines(
+    pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, Any]], vocabulary: str | None, caller: Caller
+) -> bytes:
     def decoded() -> Iterator[tuple[int, Any]]:
         for number, line in lines:
             if isinstance(line, ReboundError):
@@ -118,39 +130,45 @@ def _answer_lines(pipeline: Pipeline, metrics: Metrics, lines: list[tuple[int, A
             except ReboundError as error:
                 yield number, error
 
-    documents = _batch(pipeline, metrics, list(decoded()), vocabulary)
+    documents = _batch(pipeline, metrics, list(decoded()), vocabulary, caller)
     return b"".join(json.dumps(document, ensure_ascii=False).encode() + b"\n" for document in documents)
 
 
 def _batch(
-    pipeline: Pipeline, metrics: Metrics, numbered: list[tuple[int, Any]], vocabulary: str | None
+    pipeline: Pipeline, metrics: Metrics, numbered: list[tuple[int, Any]], vocabulary: str | None, caller: Caller
 ) -> list[dict[str, Any]]:
-    read = [(number, document, _read(document, vocabulary)) for number, document in numbered]
-    answered = iter(_answered(pipeline, metrics, [record for _, _, record in read if isinstance(record, Record)]))
+    read = [(number, document, _read(document, pipeline, vocabulary, caller)) for number, document in numbered]
+    whole = [found for _, _, found in read if not isinstance(found, ReboundError)]
+    answered = iter(_answered(pipeline, metrics, [record for record, _ in whole], [under for _, under in whole]))
     out = []
-    for number, document, record in read:
-        if isinstance(record, ReboundError):
+    for number, document, found in read:
+        if isinstance(found, ReboundError):
             identity = document.get("id") if isinstance(document, dict) else None
             named = identity if isinstance(identity, str | int) else number
-            out.append({"id": named, "error": problem(record.code, str(record))})
+            out.append({"id": named, "error": problem(found.code, str(found))})
         else:
             out.append({"id": number} | next(answered))
     return out
 
 
-def _read(document: Any, vocabulary: str | None) -> Record | ReboundError:
+def _read(
+    document: Any, pipeline: Pipeline, vocabulary: str | None, caller: Caller
+) -> tuple[Record, Tailored | None] | ReboundError:
     if isinstance(document, ReboundError):
         return document
     try:
-        return read_record(document, vocabulary=vocabulary)
+        record = read_record(document, vocabulary=vocabulary)
+        return record, pipeline.under(caller.chosen(record.taxonomy))
     except ReboundError as error:
         return error
 
 
-def _answered(pipeline: Pipeline, metrics: Metrics, records: list[Record]) -> list[dict[str, Any]]:
+def _answered(
+    pipeline: Pipeline, metrics: Metrics, records: list[Record], under: list[Tailored | None]
+) -> list[dict[str, Any]]:
     failures: list[Failure] = [record.failure for record in records if record.failure]
     with metrics.seconds.time():
-        answers = pipeline.classify(failures)
+        answers = pipeline.classify(failures, under)
     metrics.count(answers)
     return [
         ({} if record.id is None else {"id": record.id})

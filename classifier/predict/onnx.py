@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from classifier.bundle import MODEL, TOKENIZER, Bundle
 from classifier.domain import Prediction, Source
 from classifier.errors import BundleRefused
+from classifier.predict import Encoded
 
 _BATCH = 16
 _TAIL_SHARE = 4
@@ -46,21 +47,32 @@ class OnnxPredictor:
 
     def predict(self, templates: Sequence[str]) -> list[Prediction]:
         """Return one calibrated prediction for each template, in order."""
+        return [encoded.prediction for encoded in self.encoded(templates)]
+
+    def encoded(self, templates: Sequence[str]) -> list[Encoded]:
+        """Return for each template, in order, its calibrated prediction and what heads of user categories read."""
         if not templates:
             return []
-        logits, _ = self.encode(templates)
+        ids = [self.tokens(template) for template in templates]
+        logits, embeddings = self._encode(ids)
         scaled = logits / self._manifest.temperature
         exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         rows = exponentials / exponentials.sum(axis=1, keepdims=True)
         names = self._manifest.categories
         return [
-            Prediction(probabilities=dict(zip(names, row, strict=True)), source=Source.MODEL, model=self.label)
-            for row in rows.tolist()
+            Encoded(
+                Prediction(probabilities=dict(zip(names, row, strict=True)), source=Source.MODEL, model=self.label),
+                embedding,
+                np.array(tokens[1:-1], dtype=np.uint16),
+            )
+            for row, embedding, tokens in zip(rows.tolist(), embeddings.astype(np.float16), ids, strict=True)
         ]
 
     def encode(self, templates: Sequence[str]) -> tuple[Floats, Floats]:
         """Return logits (n, categories), not yet divided by the temperature, and embeddings (n, width)."""
-        ids = [self.tokens(template) for template in templates]
+        return self._encode([self.tokens(template) for template in templates])
+
+    def _encode(self, ids: list[list[int]]) -> tuple[Floats, Floats]:
         # Texts of like length share a batch, so that little time goes into padding.
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         logits: list[Floats | None] = [None] * len(ids)

@@ -1,0 +1,141 @@
+"""What is no category of any user: labelled templates of the bundle, encoded once and kept in the data folder.
+
+bundle -> a stratified sample of its templates -> Space + background rows -> REBOUND_DATA_DIR/taxonomies/.background/
+"""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.bundle import MODEL, NEIGHBOURS, Bundle
+from classifier.custom.head import Space
+from classifier.errors import BundleRefused
+from classifier.predict import Encoded
+from classifier.predict.onnx import OnnxPredictor
+from classifier.predict.words import WordTable, word_table
+
+Floats = npt.NDArray[np.float32]
+PER_CATEGORY = 40
+FOR_RARITY = 3_000
+SHRINKAGE = 1.0
+"""Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
+STANDARD_WEIGHT = 0.7
+_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Background:
+    """The space of one bundle's heads, and rows that are of no user's category."""
+
+    space: Space
+    rows: Floats
+
+
+def model_digest(bundle: Bundle) -> str:
+    """Return what names a bundle's model for heads: equal digests, equal features."""
+    return bundle.manifest.files[MODEL]
+
+
+def load_background(bundle: Bundle, model: OnnxPredictor, folder: Path) -> Background:
+    """Return the background of a bundle, from the folder where it was kept before, else made and kept there.
+
+    Raises:
+        BundleRefused: The bundle brings no labelled templates or no word vectors.
+    """
+    words = word_table(bundle.folder / MODEL)
+    path = folder / f"{model_digest(bundle)[:16]}-{_VERSION}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return Background(space=_space(kept, words), rows=kept["rows"].astype(np.float32))
+    except (OSError, ValueError, KeyError):
+        pass
+    made = _make(bundle, model, words)
+    write_atomically(path, made)
+    return Background(space=_space(made, words), rows=made["rows"].astype(np.float32))
+
+
+def _space(arrays: "dict[str, npt.NDArray[np.float32]] | np.lib.npyio.NpzFile", words: WordTable) -> Space:
+    return Space(
+        mean=arrays["mean"],
+        whiten=arrays["whiten"],
+        word_mean=arrays["word_mean"],
+        word_whiten=arrays["word_whiten"],
+        rarity=arrays["rarity"],
+        standard_weight=STANDARD_WEIGHT,
+        words=words,
+    )
+
+
+def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable) -> dict[str, Floats]:
+    if NEIGHBOURS not in bundle.manifest.files:
+        raise BundleRefused(f"{bundle.folder}: brings no labelled templates: user categories cannot be learned")
+    with np.load(bundle.folder / NEIGHBOURS, allow_pickle=False) as file:
+        texts, labels = file["texts"], file["labels"]
+    chosen = stratified(labels, PER_CATEGORY)
+    encoded = encode_all(model, [str(text) for text in texts[chosen]])
+    spread = texts[np.linspace(0, len(texts) - 1, min(FOR_RARITY, len(texts))).astype(int)]
+    rarity = _rarity(model, [str(text) for text in spread], len(words))
+    embeddings = np.array([e.embedding for e in encoded], dtype=np.float32)
+    sums = np.stack([words.weighted_sum(e.ids, rarity) for e in encoded if e.ids is not None])
+    mean, whiten = _whitened(embeddings, labels[chosen])
+    word_mean, word_whiten = _whitened(sums, labels[chosen])
+    made = {"mean": mean, "whiten": whiten, "word_mean": word_mean, "word_whiten": word_whiten, "rarity": rarity}
+    return made | {"rows": _space(made, words).features(encoded)}
+
+
+def stratified(labels: npt.NDArray[np.str_], most: int) -> npt.NDArray[np.int64]:
+    """Return positions of at most `most` rows of each label, evenly spread over the file: the same each time."""
+    out = []
+    for label in sorted(set(labels.tolist())):
+        where = np.flatnonzero(labels == label)
+        out.append(where[np.linspace(0, len(where) - 1, min(most, len(where))).astype(int)])
+    return np.concatenate(out)
+
+
+def encode_all(model: OnnxPredictor, templates: Sequence[str]) -> list[Encoded]:
+    """Encode many templates on all cores; onnxruntime lets threads run side by side."""
+    order = sorted(range(len(templates)), key=lambda i: len(templates[i]))
+    size = 64
+    pieces = [order[start : start + size] for start in range(0, len(order), size)]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        done = list(pool.map(lambda piece: model.encoded([templates[i] for i in piece]), pieces))
+    out: dict[int, Encoded] = {}
+    for piece, some in zip(pieces, done, strict=True):
+        out.update(zip(piece, some, strict=True))
+    return [out[i] for i in range(len(templates))]
+
+
+def _rarity(model: OnnxPredictor, texts: Sequence[str], pieces: int) -> Floats:
+    seen: Counter[int] = Counter()
+    for text in texts:
+        seen.update(set(model.tokens(text)))
+    counts = np.zeros(pieces, dtype=np.float32)
+    for piece, count in seen.items():
+        counts[piece] = count
+    rarity: Floats = np.log((len(texts) + 1) / (counts + 1)).astype(np.float32)
+    return rarity
+
+
+def _whitened(rows: Floats, labels: npt.NDArray[np.str_]) -> tuple[Floats, Floats]:
+    """Return mean and whitening matrix: differences inside categories come to count as much as those between them."""
+    inside = rows.copy()
+    for label in set(labels.tolist()):
+        inside[labels == label] -= rows[labels == label].mean(axis=0)
+    spread, directions = np.linalg.eigh(inside.T @ inside / len(rows))
+    scale = 1 / np.sqrt(spread + SHRINKAGE * spread.mean())
+    return rows.mean(axis=0), ((directions * scale) @ directions.T).astype(np.float32)
+
+
+def write_atomically(path: Path, arrays: "dict[str, npt.NDArray[np.float32]]") -> None:
+    """Write arrays so that a reader sees all of the file or none of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    Path(file.name).replace(path)
