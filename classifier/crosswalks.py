@@ -64,11 +64,11 @@ def translate(verdict: Verdict, vocabulary: str, *, kind: Kind = Kind.FAILURE) -
     """Return what a verdict is called in a vocabulary (errors: see `crosswalk`).
 
     Args:
-        verdict: The answer.
+        verdict: The answer; under a user's taxonomy its standard category is what is translated.
         vocabulary: Name of the crosswalk.
         kind: What is reported: an automatic reply has another label than a failure, and often none.
     """
-    return label_of(verdict.category, verdict.permanence, vocabulary, kind=kind)
+    return label_of(verdict.standard or verdict.category, verdict.permanence, vocabulary, kind=kind)
 
 
 def label_of(category: str, permanence: Permanence, vocabulary: str, *, kind: Kind = Kind.FAILURE) -> Label:

@@ -1,5 +1,6 @@
 import copy
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -152,6 +153,11 @@ def test_a_verdict_is_translated_with_its_permanence():
     label = translate(verdict_on("user_unknown"), "ses")
     assert (label.vocabulary, label.version, label.label) == ("ses", crosswalk("ses").version, "Permanent/NoEmail")
     assert translate(verdict_on("user_unknown", smtp_code=450), "ses").label == "Transient/General"
+
+
+def test_under_a_taxonomy_of_ones_own_the_standard_category_is_translated():
+    verdict = replace(verdict_on("greylisted"), category="come_back_later", standard="greylisted")
+    assert translate(verdict, "halon").label == "GRAYLISTING"
 
 
 @pytest.mark.parametrize(
