@@ -20,15 +20,18 @@ setup: $(VENV)/.all ## install everything: serving, training, development
 
 $(VENV)/bin/python:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Rebound needs Python 3.11 or newer"; exit 1; }
-	python3 -m venv $(VENV) || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -yq python3-venv && python3 -m venv $(VENV); }
+	@python3 -c 'import ensurepip' 2>/dev/null || if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -yq python3-venv; \
+	  else echo "Python has no venv here: install it first (apt install python3-venv)"; exit 1; fi
+	python3 -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.serve: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[serve]'
 	@touch $@
 
-# torch comes first and by itself: asked for together with the rest, pip may choose a build for graphics cards.
+# torch comes first and by itself, so that nothing else chooses its build. Where pip would fetch the one for graphics
+# cards, give the index of the small one: make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
 $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install torch==2.13.0
+	$(PIP) install torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) install -c constraints.txt -e '.[all]'
 	@touch $@ $(VENV)/.serve
 

@@ -5,7 +5,8 @@ Order is kept, and one bad item costs nothing but itself.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 from api.sources import Item
@@ -17,6 +18,7 @@ from classifier.parse import parse_email
 from classifier.pipeline import Pipeline
 
 BATCH = 256
+BATCH_BYTES = 8_388_608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +40,41 @@ def classify_items(
     taxonomy: str | None = None,
 ) -> Iterator[Result]:
     """Yield one result for each item, in order; with evidence, labels and taxonomy for all, or as records ask."""
-    stream = iter(items)
-    while batch := list(islice(stream, BATCH)):
+    for batch in _batches(items):
         yield from _classify_batch(pipeline, batch, explain, vocabulary, taxonomy)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield what has been read so far, at least one item and at most `BATCH`, while a thread reads on.
+
+    So a file is read in full batches, and a pipe that gives a line now and then is answered line by line.
+    """
+    waiting: Queue[Item | Exception | None] = Queue(BATCH)
+
+    def read() -> None:
+        try:
+            for item in items:
+                waiting.put(item)
+            waiting.put(None)
+        except Exception as error:  # raised again where it is heard
+            waiting.put(error)
+
+    Thread(target=read, daemon=True).start()
+    last = False
+    while not last:
+        batch: list[Item] = []
+        octets = 0
+        while not batch or (len(batch) < BATCH and octets < BATCH_BYTES and not waiting.empty()):
+            found = waiting.get()
+            if isinstance(found, Exception):
+                raise found
+            if found is None:
+                last = True
+                break
+            batch.append(found)
+            octets += len(found.raw or b"")
+        if batch:
+            yield batch
 
 
 def _classify_batch(

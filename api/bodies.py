@@ -39,8 +39,10 @@ class BodyLimit:
         body, more = b"", b"content-length" not in headers and b"transfer-encoding" in headers
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return  # half a body must not be taken for a whole one
             body += message.get("body", b"")
-            more = message.get("more_body", False) and message["type"] == "http.request"
+            more = message.get("more_body", False)
             if len(body) > self._max_bytes:
                 await self._refuse(send)
                 return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api import taxonomy_cli
-from classifier.settings import Settings
+from api.environment import read_settings
 
 if TYPE_CHECKING:
     from classifier.crosswalk_files import Crosswalk
@@ -59,7 +59,7 @@ def classify(
 
     if vocabulary is not None:
         _crosswalk(vocabulary)
-    settings = Settings()
+    settings = read_settings()
     configure_logs(settings.log_level)
     pipeline = build(settings).pipeline
     try:
@@ -69,10 +69,13 @@ def classify(
         raise typer.Exit(2) from error
     items = items_of(paths or ["-"], sys.stdin.buffer, max_bytes=settings.max_body_bytes)
     failed = 0
+    out = sys.stdout.buffer
     with _progress() as advance:
         for result in classify_items(pipeline, items, explain=explain, vocabulary=vocabulary, taxonomy=taxonomy):
             for document in result.documents:
-                sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+                # JSON is UTF-8 whatever the locale; a file name's stray bytes stay escaped.
+                out.write(json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+            out.flush()
             for defect in result.defects:
                 print(f"{result.item.place}: note: {defect}", file=sys.stderr)
             if result.error:
@@ -132,10 +135,10 @@ def serve(
 ) -> None:
     """Answer over HTTP until stopped.
 
-    Exit status: 0 stopped by a signal, 1 could not listen, 2 wrong usage.
+    Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not listen, 2 wrong usage or settings.
     """
     from api.server import run
 
     given = {"host": host, "port": port, "workers": workers}
-    settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    settings = read_settings().model_copy(update={name: value for name, value in given.items() if value is not None})
     run(settings)

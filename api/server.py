@@ -1,6 +1,7 @@
 """`rebound serve`: uvicorn around the application, with a first line that tells where it listens."""
 
 import os
+import signal
 import socket
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.environment import read_settings
 from api.logs import configure_logs
 from classifier.bootstrap import build
 from classifier.settings import Settings
@@ -23,6 +25,8 @@ _OPTIONS: dict[str, Any] = {
     "server_header": False,
     "timeout_keep_alive": 65,
     "backlog": 512,
+    "timeout_graceful_shutdown": 10,  # a client that holds a stream open must not hold up a restart
+    "log_config": None,  # uvicorn's lines go where ours go, see api/logs.py
 }
 
 
@@ -34,6 +38,8 @@ def run(settings: Settings) -> None:
     except OSError as error:
         print(f"rebound: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         raise SystemExit(1) from error
+    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGINT, _stopped)
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(f"Rebound listens on {url} (docs: {url}/docs). Try:\n  {_CURL.format(url=url)}", file=sys.stderr, flush=True)
@@ -47,6 +53,11 @@ def run(settings: Settings) -> None:
     uvicorn.run("api.server:from_environment", factory=True, workers=settings.workers, host=host, port=port, **_OPTIONS)
 
 
+def _stopped(*_: object) -> None:
+    """End with status 0: uvicorn has closed down by now and raises the signal again for us."""
+    raise SystemExit(0)
+
+
 def application(settings: Settings) -> FastAPI:
     """Return the application with its model loaded and warm, so that the first caller waits no longer than others."""
     parts = build(settings)
@@ -57,7 +68,7 @@ def application(settings: Settings) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """Build a worker process's application."""
-    settings = Settings()
+    settings = read_settings()
     configure_logs(settings.log_level)
     return application(settings)
 
@@ -67,5 +78,6 @@ def _listen(settings: Settings) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((settings.host, settings.port))
+    listener.listen(_OPTIONS["backlog"])
     listener.set_inheritable(True)
     return listener

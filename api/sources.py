@@ -3,10 +3,12 @@
 paths -> items, in order; an item is a record, an email, or the error that stood in its place
 """
 
+import codecs
 import json
 import mailbox
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,18 +47,12 @@ def items_of(paths: Iterable[str], stdin: BinaryIO, *, max_bytes: int) -> Iterat
 
 
 def _path(path: Path, max_bytes: int) -> Iterator[Item]:
-    if path.is_dir():
-        if (path / "cur").is_dir() and (path / "new").is_dir():
-            yield from _maildir(path, max_bytes)
-        else:
-            for child in sorted(path.iterdir()):
-                if not child.name.startswith("."):
-                    yield from _path(child, max_bytes)
-        return
     try:
-        if path.suffix in (".jsonl", ".ndjson"):
+        if path.is_dir():
+            yield from _folder(path, max_bytes)
+        elif path.suffix in (".jsonl", ".ndjson"):
             with path.open("rb") as file:
-                yield from _records(file, str(path), max_bytes)
+                yield from _records(_lines(file), str(path), max_bytes)
         elif _is_mbox(path):
             yield from _mbox(path, max_bytes)
         else:
@@ -65,22 +61,37 @@ def _path(path: Path, max_bytes: int) -> Iterator[Item]:
         yield _unreadable(str(path), {"path": str(path)}, error)
 
 
+def _folder(path: Path, max_bytes: int) -> Iterator[Item]:
+    if (path / "cur").is_dir() and (path / "new").is_dir():
+        yield from _maildir(path, max_bytes)
+        return
+    for child in sorted(path.iterdir()):
+        # A link to a folder may lead back here, and a pipe may never end: neither is followed inside a folder.
+        if not child.name.startswith(".") and (child.is_file() or (child.is_dir() and not child.is_symlink())):
+            yield from _path(child, max_bytes)
+
+
 def _stdin(stdin: BinaryIO, max_bytes: int) -> Iterator[Item]:
     """JSONL where the first character is "{", else one raw email."""
-    first = stdin.readline(MAX_LINE_BYTES + 1)
+    lines = _lines(stdin)
+    first = next(lines, b"")
     while first and not first.strip():
-        first = stdin.readline(MAX_LINE_BYTES + 1)
-    if first.lstrip().startswith(b"{"):
-        yield from _records(_chained(first, stdin), "-", max_bytes)
+        first = next(lines, b"")
+    if first.lstrip().startswith(b"["):
+        yield Item(place="-", names={"id": 1}, error=InvalidInput("a JSON array: send one object a line"))
+    elif first.lstrip().startswith(b"{"):
+        yield from _records(chain([first], lines), "-", max_bytes)
     else:
         raw = first + stdin.read(max(0, max_bytes + 1 - len(first)))
         yield _email(raw, {"path": "-"}, "-", max_bytes)
 
 
-def _chained(first: bytes, rest: BinaryIO) -> Iterator[bytes]:
-    yield first
-    while line := rest.readline(MAX_LINE_BYTES + 1):
-        yield line
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield lines, a longer one than allowed in pieces; a byte order mark before the first is dropped."""
+    mark = codecs.BOM_UTF8
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        yield line.removeprefix(mark)
+        mark = b""
 
 
 def _records(lines: Iterable[bytes], name: str, max_bytes: int) -> Iterator[Item]:
@@ -135,7 +146,10 @@ def _maildir(path: Path, max_bytes: int) -> Iterator[Item]:
     for folder in ("new", "cur"):
         for child in sorted((path / folder).iterdir()):
             if child.is_file():
-                yield _email_file(child, {"path": str(child)}, str(child), max_bytes)
+                try:
+                    yield _email_file(child, {"path": str(child)}, str(child), max_bytes)
+                except OSError as error:
+                    yield _unreadable(str(child), {"path": str(child)}, error)
 
 
 def _email_file(path: Path, names: dict[str, str | int], place: str, max_bytes: int) -> Item:

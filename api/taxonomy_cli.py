@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.environment import read_settings
 from classifier.errors import InvalidInput, ReboundError, UnreadableInput
 from classifier.settings import Settings
 
@@ -40,7 +41,7 @@ def lint(file: FileArgument) -> None:
     from classifier.custom.lint import lint as check
 
     with _complaints(file):
-        standard = _standard(Settings())
+        standard = _standard(read_settings())
         findings = check(_draft(file, standard)[0], standard)
     _print(to_documents(findings))
     raise typer.Exit(1 if findings else 0)
@@ -181,7 +182,7 @@ def migrate(
     from classifier.custom.migrate import read_mapping
 
     with _complaints(file):
-        draft, _ = _draft(file, _standard(Settings()))
+        draft, _ = _draft(file, _standard(read_settings()))
         categories = {OTHER, *(category.id for category in draft.categories)}
         try:
             rows = [json.loads(line) for line in _read(labels).decode().splitlines() if line.strip()]
@@ -196,7 +197,7 @@ def migrate(
 def _quiet() -> Settings:
     from api.logs import configure_logs
 
-    settings = Settings()
+    settings = read_settings()
     configure_logs(settings.log_level)
     return settings
 
@@ -204,7 +205,7 @@ def _quiet() -> Settings:
 def _store() -> Any:
     from classifier.custom.store import TaxonomyStore
 
-    return TaxonomyStore(Settings().data_dir / "taxonomies")
+    return TaxonomyStore(read_settings().data_dir / "taxonomies")
 
 
 def _standard(settings: Settings) -> "Taxonomy":

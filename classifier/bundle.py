@@ -113,9 +113,13 @@ def _manifest(path: Path) -> Manifest:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         manifest = Manifest(**{**document, "categories": tuple(document["categories"])})
-        if not (manifest.temperature > 0 and manifest.max_tokens > 8 and manifest.categories):
+        if not (0 < manifest.temperature < 100 and manifest.max_tokens > 8 and manifest.categories):
             raise ValueError("temperature, max_tokens or categories out of range")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        if not all(0 <= threshold <= 1 for threshold in manifest.thresholds.values()):
+            raise ValueError("thresholds out of range")
+        if not all(isinstance(digest, str) for digest in manifest.files.values()):
+            raise ValueError("files are not names with checksums")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleRefused(f"{path}: no readable manifest: {error}") from error
     return manifest
 
@@ -128,5 +132,9 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         # A name with a separator would lead out of the folder.
         if Path(name).name != name or not path.is_file():
             raise BundleRefused(f"{folder}: {name} is missing")
-        if sha256_of(path) != expected:
+        try:
+            digest = sha256_of(path)
+        except OSError as error:
+            raise BundleRefused(f"{folder}: {name} cannot be read: {error.strerror}") from error
+        if digest != expected:
             raise BundleRefused(f"{folder}: {name} is damaged: its SHA-256 is not the manifest's")

@@ -28,12 +28,21 @@ def permanence_of(failure: Failure) -> Permanence:
     if failure.kind is Kind.DELAYED or failure.action == "delayed":
         return Permanence.TEMPORARY
     for code in (failure.smtp_code, failure.enhanced_code):
-        match str(code)[0] if code else "":
+        match _class(code):
             case "4":
                 return Permanence.TEMPORARY
             case "5":
                 return Permanence.PERMANENT
     return Permanence.PERMANENT if failure.action == "failed" else Permanence.UNDETERMINED
+
+
+def _class(code: int | str | None) -> str:
+    return str(code)[0] if code else ""
+
+
+def _codes_deny(failure: Failure) -> bool:
+    """Whether a code speaks against a final failure: "550 4.1.1" contradicts itself, and 2xx reports success."""
+    return not {_class(failure.smtp_code), _class(failure.enhanced_code)} <= {"", "5"}
 
 
 def decide(failure: Failure, prediction: Prediction, taxonomy: Taxonomy) -> Verdict:
@@ -51,7 +60,7 @@ def decide(failure: Failure, prediction: Prediction, taxonomy: Taxonomy) -> Verd
         alternatives=tuple((other, round(p, 4)) for other, p in ranked[1 : 1 + ALTERNATIVES]),
         permanence=permanence,
         fault=category.fault if category else Fault.UNDETERMINED,
-        action=_action(category, confidence, permanence, prediction.source, failure.kind),
+        action=_action(category, confidence, failure, prediction.source),
         scope=category.scope if category else Scope.MESSAGE,
         retry_after_s=retry_after_s(failure.diagnostic),
         blocklist=blocklist(failure.diagnostic),
@@ -69,18 +78,20 @@ def decide_tailored(
 
     What fits none of the user's categories is `other` and keeps the standard policy: to invent one category must not
     lose the care for all the rest. It is tempered: both "none of the user's" and the standard category must be sure
-    enough for the standard action.
+    enough for the standard action. No category of a user's suppresses a recipient for what the standard taxonomy holds
+    to be another's fault.
     """
     verdict = replace(decide(failure, prediction, taxonomy), standard=standard.category)
     if verdict.category in taxonomy.by_id:
-        return verdict
+        doubtful = verdict.action is Action.SUPPRESS and standard.fault is not Fault.RECIPIENT
+        return replace(verdict, action=Action.REVIEW) if doubtful else verdict
     known = standard_taxonomy.by_id.get(standard.category)
     confidence = min(prediction.probabilities[verdict.category], standard.confidence)
-    action = _action(known, confidence, verdict.permanence, prediction.source, failure.kind)
+    action = _action(known, confidence, failure, prediction.source)
     return replace(verdict, fault=standard.fault, action=action, scope=standard.scope)
 
 
-def no_failure(failure: Failure, *, model: str, taxonomy: Taxonomy) -> Verdict:
+def no_failure(failure: Failure, *, source: Source, model: str, taxonomy: Taxonomy) -> Verdict:
     """Return the verdict on a report of no failure (auto-reply, relay or delivery notice, complaint): nothing to do.
 
     A complaint asks for a person's look: whoever complained is a live recipient who wants no more mail.
@@ -97,19 +108,20 @@ def no_failure(failure: Failure, *, model: str, taxonomy: Taxonomy) -> Verdict:
         retry_after_s=None,
         blocklist=None,
         provider=provider("", failure.remote_mta),
-        source=Source.MODEL,
+        source=source,
         model=model,
         taxonomy=taxonomy.label,
     )
 
 
-def _action(category: Category | None, confidence: float, permanence: Permanence, source: Source, kind: Kind) -> Action:
-    if category is None or confidence < category.threshold:
+def _action(category: Category | None, confidence: float, failure: Failure, source: Source) -> Action:
+    # "Not at least" rather than "below": a confidence or a threshold that is no number must not act.
+    if category is None or not confidence >= category.threshold:
         return Action.REVIEW
     if category.action is not Action.SUPPRESS:
         return category.action
-    if category.fault is not Fault.RECIPIENT or source is Source.FALLBACK:
+    if category.fault is not Fault.RECIPIENT or source is Source.FALLBACK or failure.kind in _NO_FAILURE:
         return Action.REVIEW
-    if permanence is Permanence.TEMPORARY:
+    if permanence_of(failure) is Permanence.TEMPORARY:
         return Action.RETRY
-    return Action.SUPPRESS if kind not in _NO_FAILURE else Action.REVIEW
+    return Action.REVIEW if _codes_deny(failure) else Action.SUPPRESS

@@ -34,8 +34,8 @@ _RETRY = re.compile(
 _HOST = re.compile(r"(?<![\w.@-])(?:[A-Za-z0-9_-]{1,63}\.){1,10}[A-Za-z][A-Za-z-]{1,23}(?!\w)")
 # "blocked using bl.example.net", "listed in", "found in", "on the ... list": names a list that we do not know.
 _LISTED = re.compile(
-    r"\b(?:(?:blocked|rejected|denied|refused|blacklisted|blocklisted|listed|found|present)\s+(?:using|by|in|on|at|with)"
-    r"|(?:rbl|dnsbl|rhsbl|dns-?list|block-?list|black-?list)[\s:=(]+)\s*(?:the\s+)?(?:(?:rbl|dnsbl|dns|list|blacklist|blocklist)[\s:=]+)?"
+    r"\b(?:(?:blocked|rejected|denied|refused|blacklisted|blocklisted|listed|found|present) (?:using|by|in|on|at|with) "
+    r"|(?:rbl|dnsbl|rhsbl|dns-?list|block-?list|black-?list)[ :=(]{1,3})(?:the )?(?:(?:rbl|dnsbl|dns|list|blacklist|blocklist)[ :=]{1,3})?"
     r"(?P<zone>(?:[A-Za-z0-9_-]{1,63}\.){1,8}[A-Za-z]{2,24})",
     re.IGNORECASE,
 )

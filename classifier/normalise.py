@@ -44,7 +44,7 @@ _SHAPES = {
     "addr": (
         "@",
         r"""(?:"[^"]{1,64}"|[A-Za-z0-9.!#$%&*+/=?^_{|}~-][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,127})"""
-        r"@(?:\[[^\s\]]{1,64}\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?|[^\x00-\x7f\W][\w.-]{0,253})",
+        r"@(?:\[[^\s\]]{1,64}\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?(?:[^\x00-\x7f\W][\w-]{0,60}\.[\w.-]{1,60})?|[^\x00-\x7f\W][\w.-]{0,253})",
     ),
     "eai": ("@", r"[^\W_]{0,63}[^\x00-\x7f\W]@\w[\w.-]{0,253}"),
     "date": (
@@ -99,6 +99,8 @@ _FIRST_CODE = re.compile(
 )
 _VARIABLE = re.compile(r"\d{3,}|[0-9A-Fa-f]{8,}|[A-Za-z0-9_-]*\d[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*\d[A-Za-z0-9_-]*")
 _TOKEN_RUNS = re.compile(r"[A-Za-z]+|\d+")
+_CAMEL = re.compile(r"(?:[A-Z][a-z]{1,15}){2,5}")
+"""A reason as programmers write it ("NoSuchUser"); a plain word may be a name."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff]+")
 
 
@@ -168,11 +170,12 @@ def _mask_url(url: str) -> str:
     host = authority.rpartition("@")[2]
     if "@" in path or "%40" in path.lower() or re.fullmatch(r"[\d.:\[\]]*", host):
         return "[URL]" + tail
-    steps = [step if step and not _VARIABLE.search(step) else "" for step in path.split("/")]
+    # A step with a dot may be a name (jane.roe), one with digits is an id.
+    steps = [step if step and "." not in step and not _VARIABLE.search(step) else "" for step in path.split("/")]
     kept = [
         value
         for key, _, value in (pair.partition("=") for pair in re.split(r"[&;]", query))
-        if key.lower() in _REASON_KEYS and value.isalpha() and len(value) <= 40
+        if key.lower() in _REASON_KEYS and _CAMEL.fullmatch(value)
     ]
     return f"[URL {'/'.join([host.partition(':')[0].lower(), *filter(None, steps), *kept])[:100]}]{tail}"
 
@@ -235,6 +238,11 @@ def _once(text: str) -> str:
     return " ".join(_join_replies(_scan(_join_replies(text))).split())
 
 
+def cut(text: str) -> str:
+    """Keep head and tail of a text that is longer than `MAX_TEXT`."""
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - _TAIL - 1]} {text[-_TAIL:]}"
+
+
 def normalise(text: str, *, addresses: Iterable[str] = ()) -> str:
     r"""Mask what varies between bounces of one wording; keep what tells wordings apart.
 
@@ -248,8 +256,7 @@ def normalise(text: str, *, addresses: Iterable[str] = ()) -> str:
     >>> normalise("550-5.1.1 <ann@mx.example>: user unknown,\r\n550 5.1.1 id 7F3A91BC02")
     '550 5.1.1 <[ADDR]>: user unknown, id [ID]'
     """
-    if len(text) > MAX_TEXT:
-        text = f"{text[: MAX_TEXT - _TAIL - 1]} {text[-_TAIL:]}"
+    text = cut(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if "\n" in text:

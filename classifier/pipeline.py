@@ -148,7 +148,9 @@ class Pipeline:
                 template_id=template_id(template),
                 verdict=decide(failure, predictions[i], self.taxonomy)
                 if i in predictions
-                else no_failure(failure, model=self.predictor.label, taxonomy=self.taxonomy),
+                else no_failure(
+                    failure, source=self.predictor.source, model=self.predictor.label, taxonomy=self.taxonomy
+                ),
             )
             for i, (failure, template) in enumerate(zip(failures, templates, strict=True))
         ]

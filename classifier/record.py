@@ -14,11 +14,14 @@ from typing import Any
 from classifier.crosswalks import crosswalk
 from classifier.domain import Failure, Kind
 from classifier.errors import InvalidInput, MessageTooLarge
+from classifier.normalise import cut
 from classifier.parse.replies import find_enhanced_code, find_smtp_code
 
 MAX_TEXT_CHARACTERS = 100_000
 """A record's text beyond this is refused; up to it, what does not fit the model is cut (`normalise`)."""
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_PLAIN = re.compile(r"[a-z_]{1,40}")
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _FIELDS = frozenset(
     {"id", "text", "smtp_code", "enhanced_code", "remote_mta", "email_path", "taxonomy", "vocabulary", "explain"}
@@ -62,12 +65,14 @@ def read_record(document: Any, *, paths_allowed: bool = False, vocabulary: str |
     if not isinstance(document, Mapping):
         raise InvalidInput("a record must be a JSON object")
     if unknown := set(document) - _FIELDS:
-        raise InvalidInput(f"unknown field: {', '.join(sorted(map(str, unknown)))[:100]}")
+        # A name that is no plain word may be an address: it is not repeated.
+        plain = sorted(name for name in unknown if _PLAIN.fullmatch(name))
+        raise InvalidInput(f"unknown field: {', '.join(plain)[:100] or '(not a plain name)'}")
     identity = document.get("id")
     if not isinstance(identity, str | int | None) or isinstance(identity, bool):
         raise InvalidInput("id: must be a string or a whole number")
-    if isinstance(identity, str) and len(identity) > 1_000:
-        raise InvalidInput("id: longer than 1,000 characters")
+    if isinstance(identity, str) and (len(identity) > 1_000 or not is_text(identity)):
+        raise InvalidInput("id: longer than 1,000 characters, or no valid Unicode")
     explain = document.get("explain", False)
     if not isinstance(explain, bool):
         raise InvalidInput("explain: must be true or false")
@@ -89,12 +94,18 @@ def read_record(document: Any, *, paths_allowed: bool = False, vocabulary: str |
     return Record(id=identity, failure=_failure(document), explain=explain, vocabulary=wanted, taxonomy=taxonomy)
 
 
+def is_text(value: str) -> bool:
+    """Whether a string is Unicode that can be written: JSON may smuggle in half of a surrogate pair."""
+    return value.isascii() or not _SURROGATE.search(value)
+
+
 def _failure(document: Mapping[str, Any]) -> Failure:
     text = document.get("text")
     if not isinstance(text, str):
         raise InvalidInput("text: is missing or is not a string")
     if len(text) > MAX_TEXT_CHARACTERS:
         raise MessageTooLarge(f"text: longer than {MAX_TEXT_CHARACTERS} characters")
+    text = cut(text if is_text(text) else text.encode("utf-8", "replace").decode())
     smtp_code = document.get("smtp_code")
     if smtp_code is not None and (
         isinstance(smtp_code, bool) or not isinstance(smtp_code, int) or not 200 <= smtp_code <= 599
@@ -104,7 +115,7 @@ def _failure(document: Mapping[str, Any]) -> Failure:
     if enhanced is not None and not (isinstance(enhanced, str) and _ENHANCED.fullmatch(enhanced)):
         raise InvalidInput('enhanced_code: must be a string such as "5.1.1"')
     remote_mta = document.get("remote_mta")
-    if remote_mta is not None and not (isinstance(remote_mta, str) and len(remote_mta) <= 255):
+    if remote_mta is not None and not (isinstance(remote_mta, str) and len(remote_mta) <= 255 and is_text(remote_mta)):
         raise InvalidInput("remote_mta: must be a string of at most 255 characters")
     return Failure(
         kind=Kind.FAILURE,

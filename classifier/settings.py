@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         pattern=r"^\s*([^\s=,]+=([a-z][a-z0-9_-]{1,47}|\*)\s*(,\s*|$))+$",
         description="KEY=TAXONOMY pairs, comma-separated; KEY=* may use all of them. Unset: open to everybody.",
     )
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level of log lines.")
+    log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="Least level of log lines.")
 
     @property
     def parse_limits(self) -> ParseLimits:

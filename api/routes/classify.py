@@ -20,7 +20,7 @@ from classifier.custom.catalogue import Tailored
 from classifier.domain import Failure
 from classifier.errors import InvalidInput, MessageTooLarge, ReboundError
 from classifier.pipeline import Pipeline
-from classifier.record import Record, read_record
+from classifier.record import Record, is_text, read_record
 
 router = APIRouter(prefix="/v1/classify", tags=["classify"])
 NDJSON = "application/x-ndjson"
@@ -144,7 +144,8 @@ def _batch(
     for number, document, found in read:
         if isinstance(found, ReboundError):
             identity = document.get("id") if isinstance(document, dict) else None
-            named = identity if isinstance(identity, str | int) else number
+            plain = isinstance(identity, int) or (isinstance(identity, str) and is_text(identity))
+            named = identity if plain and not isinstance(identity, bool) else number
             out.append({"id": named, "error": problem(found.code, str(found))})
         else:
             out.append({"id": number} | next(answered))

@@ -8,13 +8,13 @@ from api.deps import MetricsDep, PartsDep
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 def healthz() -> dict[str, str]:
     """The process answers: restart it if this does not."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(parts: PartsDep) -> JSONResponse:
     """Whether bounces can be classified, and by what.
 

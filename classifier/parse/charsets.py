@@ -39,6 +39,10 @@ def _padded(rest: bytes) -> bytes:
     return rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
 
 
+# Python's codecs that no mail uses as a charset; punycode takes quadratic time.
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
+
+
 def decode_text(data: bytes, charset: str | None) -> tuple[str, str | None]:
     """Decode a text part.
 
@@ -50,6 +54,8 @@ def decode_text(data: bytes, charset: str | None) -> tuple[str, str | None]:
         charset = "iso-2022-jp" if _JIS_ESCAPE.search(data) else None
     if charset is not None:
         try:
+            if charset.lower().replace("_", "-") in _NO_CHARSETS:
+                raise LookupError(charset)
             return _SURROGATE.sub("\ufffd", data.decode(charset)), None
         except LookupError:
             return _guess(data), "a text part declares an unknown charset"

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from classifier.domain import Prediction
+from classifier.domain import Prediction, Source
 
 
 class Predictor(Protocol):
@@ -22,6 +22,11 @@ class Predictor(Protocol):
     @property
     def label(self) -> str:
         """Name and version of what answers, such as "minilm-l4/1"."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """Who answers: a model or the fallback."""
         ...
 
     def predict(self, templates: Sequence[str]) -> list[Prediction]:

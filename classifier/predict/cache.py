@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from classifier.domain import Prediction
+from classifier.domain import Prediction, Source
 from classifier.memo import Memo
 from classifier.predict import Encoded, Encoder, Predictor
 
@@ -23,6 +23,11 @@ class CachedPredictor:
     def label(self) -> str:
         """Name and version of what answers."""
         return self._inner.label
+
+    @property
+    def source(self) -> Source:
+        """Who answers: a model or the fallback."""
+        return self._inner.source
 
     @property
     def hits(self) -> int:

@@ -41,6 +41,7 @@ class FallbackPredictor:
     """Answers from status codes alone."""
 
     label = "fallback/1"
+    source = Source.FALLBACK
 
     def predict(self, templates: Sequence[str]) -> list[Prediction]:
         """Return one prediction for each template, in order."""

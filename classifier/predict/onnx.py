@@ -39,6 +39,11 @@ class OnnxPredictor:
             )
         except Exception as error:  # both libraries raise bare Exceptions of their own making
             raise BundleRefused(f"{bundle.folder}: the model cannot be loaded: {error}") from error
+        width = self._session.get_outputs()[0].shape[-1]
+        if isinstance(width, int) and width != len(self._manifest.categories):
+            raise BundleRefused(f"{bundle.folder}: the model has {width} outputs, the manifest other categories")
+
+    source = Source.MODEL
 
     @property
     def label(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import mailbox
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,64 @@ def test_records_on_standard_input():
 def test_standard_input_is_the_default_and_may_be_a_raw_email():
     (answer,), _, status = rebound(stdin=BOUNCE)
     assert (answer["path"], answer["recipient"], status) == ("-", "ann@example.org", 0)
+
+
+def test_a_byte_order_mark_does_not_make_records_an_email():
+    answers, _, status = rebound(
+        "-", stdin=b'\xef\xbb\xbf{"id": 1, "text": "550 5.1.1 no such user"}\r\n{"id": 2, "text": "552 full"}\r\n'
+    )
+    assert ([a["id"] for a in answers], status) == ([1, 2], 0)
+
+
+def test_an_array_is_refused_with_advice():
+    answers, complaints, status = rebound("-", stdin=b'[{"text": "550 x"}]')
+    assert (answers, status) == ([], 1)
+    assert "one object a line" in complaints
+
+
+def test_half_a_surrogate_pair_costs_nothing_but_a_letter():
+    answers, _, status = rebound(
+        "-", stdin=b'{"text": "550 5.1.1 \\ud800 no such user"}\n{"text": "552 5.2.2 mailbox full"}\n'
+    )
+    assert ([a["category"] for a in answers], status) == (["user_unknown", "mailbox_full"], 0)
+
+
+def test_output_is_utf8_whatever_the_locale(tmp_path):
+    done = subprocess.run(
+        [REBOUND, "classify", "-"], input='{"text": "550 ящик не существует"}'.encode(), capture_output=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "LC_ALL": "C"},
+    )  # fmt: skip
+    assert "ящик" in json.loads(done.stdout.decode())["template"]
+
+
+def test_a_pipe_is_answered_while_it_stays_open():
+    with subprocess.Popen([REBOUND, "classify", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(b'{"text": "550 5.1.1 no such user"}\n')
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["category"] == "user_unknown"
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
+def test_links_back_and_pipes_in_a_folder_do_not_catch_it(tmp_path):
+    (tmp_path / "a.eml").write_bytes(BOUNCE)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    answers, _, status = rebound(tmp_path)
+    assert (len(answers), status) == (1, 0)
+
+
+def test_wrong_settings_are_named():
+    done = subprocess.run(
+        [REBOUND, "classify", "-"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "REBOUND_PORT": "abc"},
+    )
+    assert done.returncode == 2
+    assert b"REBOUND_PORT" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_record_may_name_an_email(eml):

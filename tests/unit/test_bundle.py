@@ -51,6 +51,10 @@ def test_one_changed_byte_refuses_the_bundle(copy, name):
         ({"taxonomy": "other/1"}, "not those of its taxonomy"),
         ({"categories": ["user_unknown", "made_up"]}, "not those of its taxonomy"),
         ({"temperature": 0}, "out of range"),
+        ({"temperature": float("nan")}, "out of range"),
+        ({"thresholds": {"user_unknown": float("nan")}}, "thresholds out of range"),
+        ({"thresholds": {"user_unknown": -1}}, "thresholds out of range"),
+        ({"files": ["model.onnx"]}, "no readable manifest"),
         ({"files": {}}, "the manifest names no"),
     ],
 )

@@ -6,6 +6,7 @@ from classifier.predict.cache import CachedPredictor
 
 class Counting:
     label = "counting/1"
+    source = Source.MODEL
 
     def __init__(self):
         self.asked = []

@@ -171,7 +171,7 @@ def test_under_a_taxonomy_of_ones_own_the_standard_category_is_translated():
     ],
 )
 def test_what_is_no_failure_has_a_label_of_its_own_or_none(kind, name, label, lossy):
-    verdict = no_failure(Failure(kind=kind), model="m/1", taxonomy=STANDARD)
+    verdict = no_failure(Failure(kind=kind), source=Source.MODEL, model="m/1", taxonomy=STANDARD)
     called = translate(verdict, name, kind=kind)
     assert (called.label, called.lossy) == (label, lossy)
 

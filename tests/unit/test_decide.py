@@ -50,6 +50,30 @@ def test_action(category, confidence, smtp, expected):
     assert decide(failure(smtp=smtp), prediction(category, confidence), TAXONOMY).action is expected
 
 
+@pytest.mark.parametrize(
+    ("smtp", "enhanced"),
+    [
+        pytest.param(550, "4.1.1", id="reply and status contradict"),
+        pytest.param(250, "2.0.0", id="both report success"),
+        pytest.param(None, "2.1.5", id="status reports success"),
+    ],
+)
+def test_codes_that_speak_against_a_final_failure_never_suppress(smtp, enhanced):
+    verdict = decide(failure(smtp=smtp, enhanced=enhanced), prediction("user_unknown", 0.99), TAXONOMY)
+    assert verdict.action is Action.REVIEW
+
+
+@pytest.mark.parametrize("confidence", [float("nan"), -1.0])
+def test_a_confidence_that_is_no_number_never_acts(confidence):
+    broken = Prediction(probabilities={"user_unknown": confidence}, source=Source.MODEL, model="m/1")
+    assert decide(failure(smtp=550), broken, TAXONOMY).action is Action.REVIEW
+
+
+def test_a_threshold_that_is_no_number_never_acts():
+    taxonomy = TAXONOMY.with_thresholds({"user_unknown": float("nan")})
+    assert decide(failure(smtp=550), prediction("user_unknown", 0.99), taxonomy).action is Action.REVIEW
+
+
 def test_fallback_never_suppresses():
     verdict = decide(failure(smtp=550), prediction("user_unknown", 0.999, Source.FALLBACK), TAXONOMY)
     assert verdict.action is Action.REVIEW
@@ -76,8 +100,11 @@ def test_alternatives_are_the_three_next_best_in_order():
 
 @pytest.mark.parametrize("kind", [Kind.AUTO_REPLY, Kind.NOT_A_BOUNCE, Kind.DELIVERED, Kind.RELAYED, Kind.EXPANDED])
 def test_what_is_no_failure_is_ignored(kind):
-    assert no_failure(failure(kind=kind), model="m/1", taxonomy=TAXONOMY).action is Action.IGNORE
+    assert no_failure(failure(kind=kind), source=Source.MODEL, model="m/1", taxonomy=TAXONOMY).action is Action.IGNORE
 
 
 def test_a_complaint_asks_for_a_person():
-    assert no_failure(failure(kind=Kind.FEEDBACK_REPORT), model="m/1", taxonomy=TAXONOMY).action is Action.REVIEW
+    assert (
+        no_failure(failure(kind=Kind.FEEDBACK_REPORT), source=Source.MODEL, model="m/1", taxonomy=TAXONOMY).action
+        is Action.REVIEW
+    )

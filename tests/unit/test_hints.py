@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from classifier.hints import MAX_RETRY_AFTER_S, blocklist, lists_domains, provider, retry_after_s
@@ -35,6 +37,16 @@ def test_retry_after(text, expected):
 )
 def test_blocklist(text, expected):
     assert blocklist(text) == expected
+
+
+@pytest.mark.parametrize(
+    "piece", ["rbl ", "rbl" + " " * 50, "listed in ", "a.", "try again ", "1 ", "rbl:=(", "blocked using the rbl "]
+)
+def test_hostile_text_is_read_in_linear_time(piece):
+    text = (piece * 2_000)[:2_000] + "!"
+    started = time.perf_counter()
+    blocklist(text), retry_after_s(text), provider(text, None)
+    assert time.perf_counter() - started < 0.25
 
 
 def test_lists_of_domains_are_told_from_lists_of_addresses():

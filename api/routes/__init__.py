@@ -1,0 +1,1 @@
+"""HTTP routes: they translate, they do not think."""
