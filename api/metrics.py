@@ -1,8 +1,14 @@
 """Prometheus metrics: counts of answers and times; labels hold categories and kinds, nothing of a bounce."""
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from classifier.pipeline import Answer
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Where worker processes put their counts for each other; prometheus_client reads it when it is first imported."""
 
 
 class Metrics:
@@ -27,5 +33,9 @@ class Metrics:
             self._answers.labels(answer.failure.kind, verdict.category, verdict.action, verdict.source).inc()
 
     def text(self) -> bytes:
-        """Return the registry in Prometheus's text format."""
-        return generate_latest(self._registry)
+        """Return the counts of all worker processes in Prometheus's text format."""
+        if SHARED not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

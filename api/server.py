@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from typing import Any
 
 import uvicorn
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.environment import read_settings
 from api.logs import configure_logs
+from api.metrics import SHARED
 from classifier.bootstrap import build
 from classifier.settings import Settings
 
@@ -50,7 +52,11 @@ def run(settings: Settings) -> None:
     listener.close()
     for name, value in settings.model_dump(exclude_none=True).items():
         os.environ[f"REBOUND_{name.upper()}"] = str(value)
-    uvicorn.run("api.server:from_environment", factory=True, workers=settings.workers, host=host, port=port, **_OPTIONS)
+    with tempfile.TemporaryDirectory(prefix="rebound-metrics-") as shared:
+        os.environ[SHARED] = shared
+        uvicorn.run(
+            "api.server:from_environment", factory=True, workers=settings.workers, host=host, port=port, **_OPTIONS
+        )
 
 
 def _stopped(*_: object) -> None:

@@ -28,6 +28,11 @@ def _default_labelled() -> list[Path]:
     return [path for path in (_CORPUS / "train.jsonl",) if path.is_file()]
 
 
+def _next_version(models: Path, name: str) -> str:
+    taken = [path.name.removeprefix(f"{name}-") for path in models.glob(f"{name}-*")]
+    return str(1 + max((int(version) for version in taken if version.isdigit()), default=0))
+
+
 def _default_lab() -> Path | None:
     return lab if (lab := _CORPUS / "mta-lab").is_dir() else None
 
@@ -47,7 +52,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the new bundle; var/models/NAME-VERSION by default.")
     ] = None,
-    version: Annotated[str, typer.Option(help="Version of the new model.")] = "1",
+    version: Annotated[
+        str | None, typer.Option(help="Version of the new model; the next free number by default.")
+    ] = None,
     labelled: Annotated[
         list[Path] | None, typer.Option(help="Labelled texts (JSONL) beside the authored corpus; may be repeated.")
     ] = None,
@@ -64,13 +71,16 @@ def run(
 
     Exit status: 0 a checked bundle was written, 1 it was not, 2 wrong usage.
     """
+    from classifier.settings import Settings
     from training import job, report
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if profile not in job.PROFILES:
         raise typer.BadParameter(f"must be one of {', '.join(job.PROFILES)}")
     chosen = job.PROFILES[profile]
-    folder = out or Path("var/models") / f"{chosen.name}-{version}"
+    models = Settings().data_dir / "models"
+    version = version or _next_version(models, chosen.name)
+    folder = out or models / f"{chosen.name}-{version}"
     if folder.exists():
         raise typer.BadParameter(f"{folder} exists already")
     tests = _default_tests()

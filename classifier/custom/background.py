@@ -22,12 +22,14 @@ from classifier.predict.onnx import OnnxPredictor
 from classifier.predict.words import WordTable, word_table
 
 Floats = npt.NDArray[np.float32]
-PER_CATEGORY = 40
+PER_CATEGORY = 60
 FOR_RARITY = 3_000
 SHRINKAGE = 1.0
 """Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
-STANDARD_WEIGHT = 0.7
-_VERSION = 1
+STANDARD_WEIGHT = 1.4
+WORD_WEIGHT = 2.0
+_VERSION = 2
+"""Of what is kept in the file: a change of the lines above or of `Space.features` is a change of this."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,6 +70,7 @@ def _space(arrays: "dict[str, npt.NDArray[np.float32]] | np.lib.npyio.NpzFile", 
         word_mean=arrays["word_mean"],
         word_whiten=arrays["word_whiten"],
         rarity=arrays["rarity"],
+        word_weight=WORD_WEIGHT,
         standard_weight=STANDARD_WEIGHT,
         words=words,
     )

@@ -30,10 +30,13 @@ from classifier.predict import Encoded
 from classifier.predict.onnx import OnnxPredictor
 
 Floats = npt.NDArray[np.float32]
-STRENGTH = 30.0
+STRENGTH = 15.0
 """Inverse of the regularisation (scikit-learn's C)."""
-OTHERS = 2.0
-"""The background weighs as much as this many categories of mean size."""
+OTHERS = 0.4
+"""The background weighs as much as this many categories of mean size, times the root of that size: few examples cover
+little of a category, and must not be outvoted where they are silent."""
+FOCUS = 4.0
+"""How much more a background row weighs that is near to an example: by e to this for every cosine of 1."""
 ORIGINAL_SHARE = 0.6
 DESCRIPTION_WEIGHT = 0.5
 TOO_NEAR = 0.8
@@ -164,17 +167,16 @@ def _problem(
 ) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
     """Return all rows with their classes (the last is "none") and weights."""
     owners = np.array([text.owner for text in texts])
-    mine = rows[owners >= 0]
-    # The two unit vectors make up the features' front: half their product is the mean of two cosines.
-    front = background.space.front
-    near = (background.rows[:, :front] @ mine[:, :front].T).max(axis=1) / 2
-    kept = background.rows[near < TOO_NEAR]
+    near = background.space.similarity(background.rows, rows[owners >= 0]).max(axis=1)
+    kept, nearness = background.rows[near < TOO_NEAR], near[near < TOO_NEAR]
     weights = np.array([text.weight for text in texts], dtype=np.float32)
-    share = OTHERS * weights[owners >= 0].sum() / categories / max(1, len(kept))
+    size = weights[owners >= 0].sum() / categories
+    shares = np.exp(FOCUS * nearness)
+    shares *= OTHERS * np.sqrt(size) * size / max(shares.sum(), 1e-9)
     return (
         np.concatenate([rows, kept]),
         np.concatenate([np.where(owners < 0, categories, owners), np.full(len(kept), categories)]),
-        np.concatenate([weights, np.full(len(kept), share, dtype=np.float32)]),
+        np.concatenate([weights, shares.astype(np.float32)]),
     )
 
 

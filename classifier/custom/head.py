@@ -30,7 +30,8 @@ class Space:
         mean, whiten: Of the encoder's pooled vectors, inside the standard categories.
         word_mean, word_whiten: Of the weighted sums of word vectors.
         rarity: Weight of each word piece: the rarer in bounces, the more it says.
-        standard_weight: Scale of the standard log-probabilities beside the two unit vectors.
+        word_weight: Length of the words' vector beside the encoder's, which has length 1.
+        standard_weight: Scale of the standard log-probabilities beside both.
         words: The model's word vectors.
     """
 
@@ -39,13 +40,19 @@ class Space:
     word_mean: Floats
     word_whiten: Floats
     rarity: Floats
+    word_weight: float
     standard_weight: float
     words: WordTable
 
     @property
     def front(self) -> int:
-        """Features before the standard log-probabilities: those of the two unit vectors."""
+        """Features before the standard log-probabilities: those of the two vectors."""
         return len(self.mean) + self.words.width
+
+    def similarity(self, rows: Floats, others: Floats) -> Floats:
+        """Return the cosines, -1 to 1, of all pairs of two sets of features, the log-probabilities left aside."""
+        product: Floats = rows[:, : self.front] @ others[:, : self.front].T
+        return product / np.float32(1 + self.word_weight**2)
 
     def features(self, encoded: Sequence[Encoded]) -> Floats:
         """Return one row for each template; those of the fallback have none and raise ValueError."""
@@ -55,8 +62,8 @@ class Space:
         logs = np.log(np.maximum(standard, np.exp(_LOG_FLOOR))) / -_LOG_FLOOR
         parts = (
             _unit((embeddings - self.mean) @ self.whiten),
-            _unit((sums - self.word_mean) @ self.word_whiten),
-            logs * 2 * self.standard_weight,
+            _unit((sums - self.word_mean) @ self.word_whiten) * np.float32(self.word_weight),
+            logs * np.float32(self.standard_weight),
         )
         return np.concatenate(parts, axis=1, dtype=np.float32)
 

@@ -74,3 +74,4 @@ def serve():
     for server in started:
         if server.process.poll() is None:
             server.stop()
+        server.process.stderr.close()

@@ -1,6 +1,7 @@
 """The HTTP contract, spoken to a real server over a socket."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -252,10 +253,11 @@ def test_half_a_surrogate_pair_costs_nothing_but_a_letter(http):
 
 def test_workers_share_a_port(serve):
     server = serve("--workers", "2")
-    answers = {
-        httpx.post(f"{server.url}/v1/classify", json={"text": "550 no such user"}).json()["category"] for _ in range(10)
-    }
-    assert answers == {"user_unknown"}
+    answers = [httpx.post(f"{server.url}/v1/classify", json={"text": "550 no such user"}).json() for _ in range(20)]
+    assert {answer["category"] for answer in answers} == {"user_unknown"}
+    metrics = httpx.get(f"{server.url}/metrics").text
+    counted = re.findall(r"^rebound_answers_total\{.*\} (\S+)$", metrics, flags=re.MULTILINE)
+    assert sum(map(float, counted)) == 20
 
 
 def test_a_port_that_is_taken_is_said_plainly(served):
