@@ -64,6 +64,16 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def serve():
     """Start servers of the test's own; they are stopped after it."""
+    yield from _serve()
+
+
+@pytest.fixture(scope="module")
+def serve_module():
+    """Start servers that all tests of a module share."""
+    yield from _serve()
+
+
+def _serve():
     started = []
 
     def start(*arguments: str, **environment: str) -> Served:
