@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import psutil
 
+from benchmarks import taxonomies
 from benchmarks.regex_table import classify as by_regex
 from classifier.bootstrap import build
 from classifier.bundle import load_bundle
@@ -60,6 +61,8 @@ def main() -> None:
         print(f"{f'templates/s cold, in batches, {threads} thread(s)':44} {rate(batch.classify, failures):12,.0f}")
     everything = emails * max(1, 200 // max(1, len(emails)))
     print(f"{'emails/s, parse and classify, one process':44} {1 / each(pipeline.classify_email, everything):12,.0f}")
+    for line in taxonomies.lines(failures, each):
+        print(line)
     print(f"{'resident memory of rebound serve, MB':44} {_served_memory(texts):12,.0f}")
     print(f"{'bundle, MB':44} {sum(p.stat().st_size for p in bundle.folder.iterdir()) / 1e6:12.1f}")
 

@@ -50,7 +50,7 @@ def build(settings: Settings) -> Parts:
         bundle = load_bundle(folder)
         predictor = model = OnnxPredictor(bundle, threads=settings.model_threads)
         taxonomy, explainer = bundle.taxonomy, Explainer(model, bundle)
-        fitter = Fitter(bundle, model, store.folder / ".background")
+        fitter = Fitter(bundle, store.folder / ".background")
     except BundleRefused as error:
         refused = str(error)
         predictor, taxonomy = FallbackPredictor(), standard_taxonomy()

@@ -22,7 +22,7 @@ from classifier.predict.onnx import OnnxPredictor
 from classifier.predict.words import WordTable, word_table
 
 Floats = npt.NDArray[np.float32]
-PER_CATEGORY = 60
+PER_CATEGORY = 40
 FOR_RARITY = 3_000
 SHRINKAGE = 1.0
 """Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
@@ -52,15 +52,29 @@ def load_background(bundle: Bundle, model: OnnxPredictor, folder: Path) -> Backg
         BundleRefused: The bundle brings no labelled templates or no word vectors.
     """
     words = word_table(bundle.folder / MODEL)
-    path = folder / f"{model_digest(bundle)[:16]}-{_VERSION}.npz"
+    path = _path(bundle, folder)
     try:
         with np.load(path, allow_pickle=False) as kept:
-            return Background(space=_space(kept, words), rows=kept["rows"].astype(np.float32))
+            return Background(space=_space(kept, words), rows=kept["rows"])
     except (OSError, ValueError, KeyError):
-        pass
-    made = _make(bundle, model, words)
+        made = _make(bundle, model, words)
     write_atomically(path, made)
-    return Background(space=_space(made, words), rows=made["rows"].astype(np.float32))
+    return Background(space=_space(made, words), rows=made["rows"])
+
+
+def load_space(bundle: Bundle, folder: Path) -> Space:
+    """Return the space alone, where it was kept before.
+
+    Raises:
+        BundleRefused: The bundle brings no word vectors.
+        OSError, ValueError, KeyError: It was not kept, or is damaged.
+    """
+    with np.load(_path(bundle, folder), allow_pickle=False) as kept:
+        return _space(kept, word_table(bundle.folder / MODEL))
+
+
+def _path(bundle: Bundle, folder: Path) -> Path:
+    return folder / f"{model_digest(bundle)[:16]}-{_VERSION}.npz"
 
 
 def _space(arrays: "dict[str, npt.NDArray[np.float32]] | np.lib.npyio.NpzFile", words: WordTable) -> Space:
