@@ -35,10 +35,10 @@ REFUSED = 3
 """Exit status for a bundle that brings nothing to learn against."""
 STRENGTH = 15.0
 """Inverse of the regularisation (scikit-learn's C)."""
-OTHERS = 0.4
+OTHERS = 0.33
 """The background weighs as much as this many categories of mean size, times the root of that size: few examples cover
 little of a category, and must not be outvoted where they are silent."""
-FOCUS = 4.0
+FOCUS = 8.0
 """How much more a background row weighs that is near to an example: by e to this for every cosine of 1."""
 ORIGINAL_SHARE = 0.6
 DESCRIPTION_WEIGHT = 0.5
