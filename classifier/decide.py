@@ -16,6 +16,9 @@ from classifier.taxonomy import Category, Taxonomy
 
 _NO_FAILURE = frozenset(Kind) - {Kind.FAILURE, Kind.DELAYED}
 ALTERNATIVES = 3
+RECIPIENT_AT_FAULT = 0.98
+"""Least probability that the recipient is at fault at all, for a suppression: a wrong one costs 50 times a needless retry,
+so acting pays from 1 - 1/50 on (docs/adr/0004-two-conditions-for-suppressing.md)."""
 
 
 def permanence_of(failure: Failure) -> Permanence:
@@ -50,17 +53,35 @@ def decide(failure: Failure, prediction: Prediction, taxonomy: Taxonomy) -> Verd
 
     A category that the taxonomy does not know (a model trained for another one) is answered with `review`.
     """
+    name, confidence = prediction.ranked[0]
+    category = taxonomy.by_id.get(name)
+    action = _action(category, confidence, failure, prediction.source)
+    if action is Action.SUPPRESS and recipient_at_fault(prediction, taxonomy) < RECIPIENT_AT_FAULT:
+        action = Action.REVIEW
+    return _verdict(failure, prediction, taxonomy, action)
+
+
+def recipient_at_fault(prediction: Prediction, taxonomy: Taxonomy) -> float:
+    """Return the probability, 0 to 1, of all categories together whose fault is the recipient's.
+
+    It, not the confidence of one category, tells what a suppression risks: whether a mailbox is closed or was never there
+    matters to nobody, whether the sender was refused instead matters much.
+    """
+    faults = {c.id for c in taxonomy.categories if c.fault is Fault.RECIPIENT}
+    return sum(p for name, p in prediction.probabilities.items() if name in faults)
+
+
+def _verdict(failure: Failure, prediction: Prediction, taxonomy: Taxonomy, action: Action) -> Verdict:
     ranked = prediction.ranked
     name, confidence = ranked[0]
     category = taxonomy.by_id.get(name)
-    permanence = permanence_of(failure)
     return Verdict(
         category=name,
         confidence=round(confidence, 4),
         alternatives=tuple((other, round(p, 4)) for other, p in ranked[1 : 1 + ALTERNATIVES]),
-        permanence=permanence,
+        permanence=permanence_of(failure),
         fault=category.fault if category else Fault.UNDETERMINED,
-        action=_action(category, confidence, failure, prediction.source),
+        action=action,
         scope=category.scope if category else Scope.MESSAGE,
         retry_after_s=retry_after_s(failure.diagnostic),
         blocklist=blocklist(failure.diagnostic),
@@ -81,14 +102,18 @@ def decide_tailored(
     enough for the standard action. No category of a user's suppresses a recipient for what the standard taxonomy holds
     to be another's fault.
     """
-    verdict = replace(decide(failure, prediction, taxonomy), standard=standard.category)
-    if verdict.category in taxonomy.by_id:
-        doubtful = verdict.action is Action.SUPPRESS and standard.fault is not Fault.RECIPIENT
-        return replace(verdict, action=Action.REVIEW) if doubtful else verdict
+    name, confidence = prediction.ranked[0]
+    category = taxonomy.by_id.get(name)
+    if category:
+        action = _action(category, confidence, failure, prediction.source)
+        if action is Action.SUPPRESS and standard.fault is not Fault.RECIPIENT:
+            action = Action.REVIEW
+        return replace(_verdict(failure, prediction, taxonomy, action), standard=standard.category)
     known = standard_taxonomy.by_id.get(standard.category)
-    confidence = min(prediction.probabilities[verdict.category], standard.confidence)
-    action = _action(known, confidence, failure, prediction.source)
-    return replace(verdict, fault=standard.fault, action=action, scope=standard.scope)
+    sure = known is not None and min(confidence, standard.confidence) >= known.threshold
+    action = standard.action if sure else Action.REVIEW
+    verdict = _verdict(failure, prediction, taxonomy, action)
+    return replace(verdict, fault=standard.fault, scope=standard.scope, standard=standard.category)
 
 
 def no_failure(failure: Failure, *, source: Source, model: str, taxonomy: Taxonomy) -> Verdict:

@@ -11,9 +11,12 @@ def failure(text="550 5.1.1 no such user", kind=Kind.FAILURE, smtp=None, enhance
     return Failure(kind=kind, diagnostic=text, smtp_code=smtp, enhanced_code=enhanced, action=action)
 
 
-def prediction(category, confidence, source=Source.MODEL):
-    rest = {c.id: (1 - confidence) / 28 for c in TAXONOMY.categories if c.id != category}
-    return Prediction(probabilities={category: confidence} | rest, source=source, model="m/1")
+def prediction(category, confidence, source=Source.MODEL, rest="mailbox_disabled"):
+    """A prediction whose remaining probability lies on one other category."""
+    probabilities = dict.fromkeys((c.id for c in TAXONOMY.categories), 0.0)
+    return Prediction(
+        probabilities=probabilities | {rest: 1 - confidence, category: confidence}, source=source, model="m/1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,17 @@ def test_a_confidence_that_is_no_number_never_acts(confidence):
 def test_a_threshold_that_is_no_number_never_acts():
     taxonomy = TAXONOMY.with_thresholds({"user_unknown": float("nan")})
     assert decide(failure(smtp=550), prediction("user_unknown", 0.99), taxonomy).action is Action.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("rest", "action"),
+    [
+        pytest.param("mailbox_full", Action.SUPPRESS, id="the recipient is at fault either way"),
+        pytest.param("ip_reputation", Action.REVIEW, id="it may be the sender who was refused"),
+    ],
+)
+def test_what_else_it_may_be_decides_with_it(rest, action):
+    assert decide(failure(smtp=550), prediction("user_unknown", 0.93, rest=rest), TAXONOMY).action is action
 
 
 def test_fallback_never_suppresses():
