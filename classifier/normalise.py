@@ -9,6 +9,7 @@ rules is a change of `NORMALISER_VERSION`, and a model bundle made for another v
 """
 
 import hashlib
+import html
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -101,6 +102,14 @@ _VARIABLE = re.compile(r"\d{3,}|[0-9A-Fa-f]{8,}|[A-Za-z0-9_-]*\d[A-Za-z0-9_-]*[A
 _TOKEN_RUNS = re.compile(r"[A-Za-z]+|\d+")
 _CAMEL = re.compile(r"(?:[A-Z][a-z]{1,15}){2,5}")
 """A reason as programmers write it ("NoSuchUser"); a plain word may be a name."""
+_TAG = re.compile(
+    r"</?(?:a|b|blockquote|body|br|center|code|div|em|font|h[1-6]|head|hr|html|i|img|li|meta|ol|p|pre|span|strong|style|"
+    r"table|tbody|td|th|title|tr|tt|u|ul)(?:\s[^<>]{0,200})?/?>",
+    re.IGNORECASE,
+)
+# Two letters on either side: "non-" and "e-" at a line's end are rarer than a hyphenated word.
+_HYPHENATED = re.compile(r"([a-z]{2})-\r?\n[ \t]{0,4}([a-z]{2})")
+_QUOTED = re.compile(r"^[ \t]{0,4}>[> ]{0,9}", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff]+")
 
 
@@ -208,6 +217,17 @@ def _mask(match: re.Match[str]) -> str:
             return _mask_number(word)
 
 
+def _unwrap(text: str) -> str:
+    """Undo what mail programs and copying do to a text: HTML, quoting marks, soft and hyphenated line breaks."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    if "\n" in text:
+        text = _HYPHENATED.sub(r"\1\2", text.replace("=\r\n", "").replace("=\n", ""))
+    return _QUOTED.sub("", text) if ">" in text else text
+
+
 def _join_lines(text: str) -> str:
     """Drop the code that heads each further line of a multi-line reply (RFC 5321, 4.2.1), whether dashed or last."""
     first, *others = text.splitlines()
@@ -256,7 +276,7 @@ def normalise(text: str, *, addresses: Iterable[str] = ()) -> str:
     >>> normalise("550-5.1.1 <ann@mx.example>: user unknown,\r\n550 5.1.1 id 7F3A91BC02")
     '550 5.1.1 <[ADDR]>: user unknown, id [ID]'
     """
-    text = cut(text)
+    text = _unwrap(cut(text))
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if "\n" in text:

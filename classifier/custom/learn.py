@@ -35,7 +35,7 @@ REFUSED = 3
 """Exit status for a bundle that brings nothing to learn against."""
 STRENGTH = 15.0
 """Inverse of the regularisation (scikit-learn's C)."""
-OTHERS = 0.33
+OTHERS = 0.22
 """The background weighs as much as this many categories of mean size, times the root of that size: few examples cover
 little of a category, and must not be outvoted where they are silent."""
 FOCUS = 8.0

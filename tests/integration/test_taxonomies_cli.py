@@ -12,7 +12,6 @@ import pytest
 REBOUND = Path(sys.executable).with_name("rebound")
 FILES = Path(__file__).parents[1] / "data/taxonomies"
 TEN = FILES / "ten.toml"
-TEXTS = [json.loads(line) for line in (FILES / "ten_texts.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture
@@ -32,13 +31,13 @@ def rebound(tmp_path):
     return run
 
 
-def small(path, *, name="small", count=2, examples=4):
-    """Write the first categories of the ten with their first examples."""
+def small(path, *, of="ten", name="small", count=2, examples=4):
+    """Write the first categories of a file with their first examples."""
     import tomllib
 
     from classifier.custom.toml_text import toml_of
 
-    document = tomllib.loads(TEN.read_text())
+    document = tomllib.loads((FILES / f"{of}.toml").read_text())
     some = [c | {"examples": c["examples"][:examples]} for c in document["category"][:count]]
     path.write_text(toml_of({"name": name, "counter_examples": document["counter_examples"], "category": some}))
     return path
@@ -99,16 +98,26 @@ def test_labels_are_migrated(rebound, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("examples", "least"), [(8, 0.88), (16, 0.92)])
-def test_ten_invented_categories(rebound, tmp_path, examples, least):
-    """Texts worded otherwise find their category, near misses find none."""
-    file = small(tmp_path / "ten.toml", name="ten", count=10, examples=examples)
+@pytest.mark.parametrize(
+    ("files", "count", "examples", "least"),
+    [
+        pytest.param("ten", 10, 8, 0.85, id="ten categories of eight examples"),
+        pytest.param("ten", 10, 16, 0.86, id="ten categories of sixteen examples"),
+        pytest.param("held_out", 5, 8, 0.88, id="five categories that nothing was tuned on"),
+    ],
+)
+def test_invented_categories_are_learned(rebound, tmp_path, files, count, examples, least):
+    """Texts worded otherwise find their category, near misses find none; floors a little below what was measured."""
+    file = small(tmp_path / "file.toml", of=files, count=count, examples=examples)
     _, complaints, status = rebound("taxonomy", "publish", file)
     assert status == 0, complaints
-    feed = "".join(json.dumps({"text": row["text"]}) + "\n" for row in TEXTS)
-    answers, _, _ = rebound("classify", "--taxonomy", "ten", "-", stdin=feed)
-    right = Counter()
-    for row, answer in zip(TEXTS, answers, strict=True):
-        right[row["category"] == "other"] += row["category"] == answer["category"]
-    assert right[True] / 40 >= 0.9
-    assert right[False] / 120 >= least
+    rows = [json.loads(line) for line in (FILES / f"{files}_texts.jsonl").read_text().splitlines()]
+    feed = "".join(json.dumps({"text": row["text"]}) + "\n" for row in rows)
+    answers, _, _ = rebound("classify", "--taxonomy", "small", "-", stdin=feed)
+    right, asked = Counter(), Counter()
+    for row, answer in zip(rows, answers, strict=True):
+        near_miss = row["category"] == "other"
+        asked[near_miss] += 1
+        right[near_miss] += row["category"] == answer["category"]
+    assert right[False] / asked[False] >= least
+    assert right[True] / asked[True] >= 0.87
