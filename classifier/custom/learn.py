@@ -35,9 +35,8 @@ REFUSED = 3
 """Exit status for a bundle that brings nothing to learn against."""
 STRENGTH = 15.0
 """Inverse of the regularisation (scikit-learn's C)."""
-OTHERS = 0.22
-"""The background weighs as much as this many categories of mean size, times the root of that size: few examples cover
-little of a category, and must not be outvoted where they are silent."""
+OTHERS = 1.3
+"""Counter-examples and background together weigh as much as this many categories of mean size."""
 FOCUS = 8.0
 """How much more a background row weighs that is near to an example: by e to this for every cosine of 1."""
 ORIGINAL_SHARE = 0.6
@@ -118,9 +117,10 @@ def _problem(
     near = background.space.similarity(background.rows, rows[owners >= 0]).max(axis=1)
     kept, nearness = background.rows[near < TOO_NEAR], near[near < TOO_NEAR]
     weights = np.array([text.weight for text in texts], dtype=np.float32)
-    size = weights[owners >= 0].sum() / categories
+    total = OTHERS * weights[owners >= 0].sum() / categories
     shares = np.exp(FOCUS * nearness)
-    shares *= OTHERS * np.sqrt(size) * size / max(shares.sum(), 1e-9)
+    # Whoever gives no counter-examples must not have less of everything refused: the background takes their weight.
+    shares *= max(total - weights[owners < 0].sum(), total / 2) / max(shares.sum(), 1e-9)
     return (
         np.concatenate([rows, kept]),
         np.concatenate([np.where(owners < 0, categories, owners), np.full(len(kept), categories)]),

@@ -32,7 +32,7 @@ def prediction(source=Source.MODEL, **probabilities):
     return Prediction(probabilities=probabilities, source=source, model="m/1")
 
 
-def verdict(mine, *, known=0.95, failure=FAILURE):
+def verdict(mine, *, known=0.99, failure=FAILURE):
     standard = decide(failure, prediction(user_unknown=known, undetermined=1 - known), STANDARD)
     return decide_tailored(failure, mine, MINE, standard=standard, standard_taxonomy=STANDARD)
 
