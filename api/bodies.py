@@ -6,6 +6,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
 
+_PATIENCE = 4
+"""How many times the limit is read of a body that is refused."""
+
 
 class BodyLimit:
     """ASGI middleware: a body that announces or shows more octets than allowed is refused with 413.
@@ -33,7 +36,7 @@ class BodyLimit:
             return
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_bytes:
-            await self._refuse(send)
+            await self._refuse(receive, send)
             return
         # A chunked body announces nothing: read it here, up to the limit.
         body, more = b"", b"content-length" not in headers and b"transfer-encoding" in headers
@@ -44,15 +47,28 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._max_bytes:
-                await self._refuse(send)
+                await self._refuse(receive, send)
                 return
         await self._app(scope, _replayed(body, receive) if b"transfer-encoding" in headers else receive, send)
 
-    async def _refuse(self, send: Send) -> None:
+    async def _refuse(self, receive: Receive, send: Send) -> None:
+        # A connection closed on a client that still writes takes the answer with it, so some more is read and dropped.
+        spare = _PATIENCE * self._max_bytes
+        while spare > 0:
+            message = await receive()
+            spare -= len(message.get("body", b"")) or 1
+            if not message.get("more_body", False):
+                break
         document = problem("message_too_large", f"the body is larger than {self._max_bytes} octets")
-        headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+        body = json.dumps(document).encode()
+        length = str(len(body)).encode()
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", length),
+            (b"connection", b"close"),
+        ]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(document).encode()})
+        await send({"type": "http.response.body", "body": body})
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

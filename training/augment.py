@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 
 _ENOUGH = 5
+_ENOUGH_FOREIGN = 3
+_FOREIGN_DROP = 0.5
 _HEAD = re.compile(r"^(?P<reply>[245]\d\d)?[ -]?(?P<enhanced>#?[245]\.\d{1,3}\.\d{1,3})?[ :-]*")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _GENERIC = (
@@ -95,11 +97,17 @@ _SYNONYMS = {
 }  # fmt: skip
 
 
-def augment(template: str, chance: random.Random) -> str:
-    """Return a variant of a template; a third of them come back unchanged."""
+def augment(template: str, chance: random.Random, *, foreign: bool = False) -> str:
+    """Return a variant of a template; a third of them come back unchanged.
+
+    A text that is not English loses its codes more often: its words are the rarer thing to learn from, and a code beside
+    them would be the easier one.
+    """
     if chance.random() < 0.33 or not template:
         return template
     text = template
+    if foreign and chance.random() < _FOREIGN_DROP:
+        text = _without_codes(text)
     for step, probability in _STEPS:
         if chance.random() < probability:
             text = step(text, chance)
@@ -113,6 +121,12 @@ def words_of(text: str) -> int:
         if text.isascii()
         else max(len(_WORD.findall(text)), sum(ord(c) > 0x2E80 for c in text) // 2)
     )
+
+
+def _without_codes(text: str) -> str:
+    head = _HEAD.match(text)
+    rest = text[head.end() :] if head else text
+    return rest if words_of(rest) >= _ENOUGH_FOREIGN else text
 
 
 def _codes(text: str, chance: random.Random) -> str:

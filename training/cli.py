@@ -64,6 +64,9 @@ def run(
     base: Annotated[
         str | None, typer.Option(help="Base model: a folder or a hub id; the packaged one by default.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="A bundle to learn on from: minutes instead of the whole road.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20_260,
     quiet: Annotated[bool, typer.Option(help="No progress bars.")] = False,
 ) -> None:
@@ -89,7 +92,7 @@ def run(
         files = [*files, tests.pop("valid")]
     bundle = job.run(
         job.Job(
-            out=folder, version=version, profile=chosen, labelled=tuple(files), lab=_default_lab(), tests=tests, base=base, seed=seed,
+            out=folder, version=version, profile=chosen, labelled=tuple(files), lab=_default_lab(), tests=tests, base=base, start=start, seed=seed,
             progress=not quiet and sys.stderr.isatty(),
         )
     )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from datasets import Dataset as HfDataset
 from tokenizers import Tokenizer
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from training.augment import augment
 from training.dataset import Row
@@ -112,6 +112,7 @@ def fine_tune(
     trainer = _InOrder(
         model=net, args=arguments, train_dataset=data, data_collator=_collate, optimizers=(optimizer, schedule)
     )
+    trainer.remove_callback(PrinterCallback)  # it writes to standard output, which is for results
     trainer.train()
     return net.eval()
 
@@ -137,7 +138,7 @@ def _training_data(
     ids: list[list[int]] = []
     targets: list[Floats] = []
     for epoch in range(recipe.epochs):
-        templates = [augment(row.template, chance) if epoch else row.template for row in rows]
+        templates = [augment(row.template, chance, foreign=row.lang != "en") if epoch else row.template for row in rows]
         soft = hard
         if teacher:
             soft = recipe.teacher_share * teacher(templates) + (1 - recipe.teacher_share) * hard

