@@ -56,7 +56,7 @@ def read_authored(folder: Path, categories: frozenset[str]) -> list[Example]:
     """
     examples: list[Example] = []
     for path in sorted(folder.rglob("*.txt")):
-        lang = path.stem if path.parent.name == "lang" else "en"
+        lang = path.stem if path.parent.name in ("core", "lang") else "en"
         examples += _read_file(path, str(path.relative_to(folder)), lang, categories)
     return examples
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from classifier.bundle import sha256_of
-from classifier.normalise import template_of
+from classifier.normalise import template_id, template_of
 from classifier.parse import parse_email
 from training.authored import Example, read_authored
 
@@ -128,7 +128,8 @@ def build(
     lab: Path | None = None,
     held_out: Sequence[Path],
     categories: frozenset[str],
-    dev_share: float,
+    dev_share: float = 0.0,
+    held_back: frozenset[str] = frozenset(),
     labelled_weight: float,
     seed: int,
 ) -> Dataset:
@@ -140,7 +141,9 @@ def build(
         lab: Folder of bounces from a laboratory of mail servers (`read_lab`).
         held_out: Files whose templates must not be trained on, whatever their source.
         categories: Ids that labels may have.
-        dev_share: Share of template groups to hold back, 0 to 0.5.
+        dev_share: Share of template groups to hold back by lot, 0 to 0.5, where `held_back` is empty.
+        held_back: Ids of templates that are held back with their groups: by name, so that they stay held back when texts
+            are added, and a model that learns on is never calibrated on what it has learnt.
         labelled_weight: Weight of a real text beside an authored one's 1.
         seed: Of the split.
     """
@@ -149,7 +152,7 @@ def build(
     written = of_authored(read_authored(authored, categories))
     barred = {_key(row.template) for path in held_out for row in read_labelled(path)}
     unique, conflicts = _settle([row for row in [*real, *written] if _key(row.template) not in barred])
-    train, dev = _split(unique, dev_share, seed)
+    train, dev = _split(unique, dev_share, held_back, seed)
     train.append(Row(template="", target={"undetermined": 1.0}, lang="en", source="empty", weight=1.0))
     files = [*labelled, *(sorted(lab.glob("*.jsonl")) if lab else []), *sorted(authored.rglob("*.txt"))]
     return Dataset(train=train, dev=dev, conflicts=conflicts, hashes={path.name: sha256_of(path) for path in files})
@@ -173,13 +176,15 @@ def _settle(rows: list[Row]) -> tuple[list[Row], list[tuple[str, str, str]]]:
     return list(first.values()), conflicts
 
 
-def _split(rows: list[Row], dev_share: float, seed: int) -> tuple[list[Row], list[Row]]:
+def _split(rows: list[Row], dev_share: float, held_back: frozenset[str], seed: int) -> tuple[list[Row], list[Row]]:
     groups = defaultdict(list)
     for row, group in zip(rows, group_templates([row.template for row in rows]), strict=True):
         groups[group].append(row)
     keys = sorted(groups)
-    random.Random(seed).shuffle(keys)
-    held = set(keys[: int(len(keys) * dev_share)])
+    if held_back:
+        held = {key for key in keys if any(template_id(row.template) in held_back for row in groups[key])}
+    else:
+        held = set(random.Random(seed).sample(keys, int(len(keys) * dev_share)))
     train = [row for key in sorted(groups) if key not in held for row in groups[key]]
     return train, [replace(row, weight=1.0) for key in sorted(held) for row in groups[key]]
 

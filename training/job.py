@@ -108,7 +108,6 @@ class Job:
     base: str | None = None
     start: Path | None = None
     seed: int = 20_260
-    dev_share: float = 0.06
     labelled_weight: float = 3.0
     progress: bool = True
 
@@ -125,7 +124,7 @@ def run(job: Job) -> Bundle:
         lab=job.lab,
         held_out=tuple(job.tests.values()),
         categories=frozenset(categories),
-        dev_share=job.dev_share,
+        held_back=held_back(),
         labelled_weight=job.labelled_weight,
         seed=job.seed,
     )
@@ -135,6 +134,11 @@ def run(job: Job) -> Bundle:
     net, tokenizer, digests = train(rows, categories, job)
     log.info("trained in %.0f s", time.monotonic() - started)
     return _package(job, net, tokenizer, data, rows, taxonomy, dict(digests))
+
+
+def held_back() -> frozenset[str]:
+    """Return the ids of the templates that are never trained on but calibrated on (data/held_back.ids)."""
+    return frozenset(resource("held_back.ids").read_text(encoding="utf-8").split())
 
 
 def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
