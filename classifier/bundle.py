@@ -42,6 +42,7 @@ class Manifest:
         name, version: Of the model, such as "minilm-l4" and "1".
         categories: Ids in the order of the model's outputs.
         temperature: Divisor of the logits, above 0, that makes probabilities honest.
+        smoothing: Share of probability, 0 to 0.2, that training spread over all categories; it is taken off again.
         thresholds: Least confidence for each category's action, chosen from costs.
         max_tokens: Longest input; a longer text keeps its head and its tail.
         normaliser_version, taxonomy: What the model was trained for ("standard/1").
@@ -59,6 +60,7 @@ class Manifest:
     taxonomy: str
     files: Mapping[str, str]
     training: Mapping[str, Any]
+    smoothing: float = 0.0
     format: int = FORMAT
 
     @property
@@ -113,7 +115,12 @@ def _manifest(path: Path) -> Manifest:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         manifest = Manifest(**{**document, "categories": tuple(document["categories"])})
-        if not (0 < manifest.temperature < 100 and manifest.max_tokens > 8 and manifest.categories):
+        if not (
+            0 < manifest.temperature < 100
+            and 0 <= manifest.smoothing <= 0.2
+            and manifest.max_tokens > 8
+            and manifest.categories
+        ):
             raise ValueError("temperature, max_tokens or categories out of range")
         if not all(0 <= threshold <= 1 for threshold in manifest.thresholds.values()):
             raise ValueError("thresholds out of range")

@@ -60,6 +60,16 @@ class _Graph:
         return np.asarray((quantised - zero) * self.tensors[f"{name}_scale"], dtype=np.float32)
 
 
+def average(net: BounceNet, other: BounceNet) -> BounceNet:
+    """Put a network halfway between itself and the one that it started from, and return it.
+
+    What learning on forgot comes back and what it learnt stays (Wortsman et al. 2022, Robust fine-tuning, section 3).
+    """
+    theirs = other.state_dict()
+    net.load_state_dict({name: (ours + theirs[name]) / 2 for name, ours in net.state_dict().items()})
+    return net
+
+
 def load_champion(bundle: Bundle) -> tuple[BounceNet, Tokenizer]:
     """Return a bundle's network, in training mode, and its tokenizer.
 

@@ -130,6 +130,30 @@ def evaluate(
 
 
 @main.command()
+def calibrate(
+    bundle: Annotated[Path, typer.Argument(help="A bundle; its manifest and scorecard are rewritten.")],
+) -> None:
+    """Fit a bundle's temperature and thresholds anew on the held-back texts, and score it; the model stays as it is.
+
+    Exit status: 0 done, 1 the bundle was refused, 2 wrong usage.
+    """
+    from classifier.bundle import load_bundle
+    from classifier.errors import ReboundError
+    from training import job, report
+    from training.calibrate import calibrate as fit
+
+    tests = _default_tests()
+    work = job.Job(out=bundle, version="", labelled=tuple(_default_labelled()), lab=_default_lab(), tests=tests)
+    try:
+        done = fit(bundle, load_bundle(bundle).manifest, job.dataset(work).dev, tests)
+    except (ReboundError, OSError) as error:
+        print(f"rebound-train: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    report.write(done, bundle / "report", tests)
+    print(json.dumps({"bundle": str(bundle), "model": done.manifest.label} | report.totals(done)))
+
+
+@main.command()
 def suspects(
     labelled: Annotated[
         list[Path] | None, typer.Argument(help="Labelled texts (JSONL) beside the authored corpus.")

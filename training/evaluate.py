@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from classifier.predict.onnx import calibrated
 from training.dataset import Row
 
 Floats = npt.NDArray[np.float32]
@@ -32,19 +33,26 @@ COST_WRONG_SUPPRESS = 50.0
 """Harm of suppressing a live recipient, in units of one needless retry or review."""
 
 
-def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
-    """Return probabilities (n, categories)."""
-    scaled = logits / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+def softmax(logits: Floats) -> Floats:
+    """Return probabilities (n, categories) as the network states them."""
+    return calibrated(logits, 1.0, 0.0)
 
 
-def fit_temperature(logits: Floats, truth: Sequence[int]) -> float:
-    """Return the temperature, 0.3 to 5, with the least negative log-likelihood (Guo et al. 2017, section 4.2)."""
+def fit_calibration(logits: Floats, truth: Sequence[int]) -> tuple[float, float]:
+    """Return temperature and smoothing with the least negative log-likelihood.
+
+    Temperature: 0.5 to 3 (Guo et al. 2017, section 4.2). Smoothing: 0 to 0.06, see `classifier.predict.onnx.calibrated`.
+    """
     index = np.asarray(truth)
-    grid = np.exp(np.linspace(np.log(0.3), np.log(5.0), 141))
-    losses = [-np.log(softmax(logits, t)[np.arange(len(index)), index] + 1e-12).mean() for t in grid]
-    return float(grid[int(np.argmin(losses))])
+    place = np.arange(len(index))
+
+    def loss(temperature: float, smoothing: float) -> float:
+        return float(-np.log(calibrated(logits, temperature, smoothing)[place, index]).mean())
+
+    grid = [
+        (float(t), float(s)) for t in np.exp(np.linspace(np.log(0.5), np.log(3), 61)) for s in np.linspace(0, 0.06, 13)
+    ]
+    return min(grid, key=lambda pair: loss(*pair))
 
 
 def fit_thresholds(

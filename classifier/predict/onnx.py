@@ -16,7 +16,25 @@ _BATCH = 16
 _TAIL_SHARE = 4
 """A text that is too long keeps a quarter of its room for its end: the cause may stand there."""
 
+_LEAST = 1e-4
+"""What a category keeps at least: nothing is impossible."""
+
 Floats = npt.NDArray[np.float32]
+
+
+def calibrated(logits: Floats, temperature: float, smoothing: float) -> Floats:
+    """Return honest probabilities (n, categories) for logits.
+
+    A network that was trained on smoothed labels states smoothed probabilities: it never says more than 1 - smoothing. What
+    was spread over all categories is taken off, so that near-certainty, on which a suppression rests, can be told.
+    """
+    scaled = logits / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    stated = exponentials / exponentials.sum(axis=1, keepdims=True)
+    if smoothing:
+        stated = np.maximum(stated - smoothing / logits.shape[1], _LEAST)
+        stated /= stated.sum(axis=1, keepdims=True)
+    return np.asarray(stated, dtype=np.float32)
 
 
 class OnnxPredictor:
@@ -60,9 +78,7 @@ class OnnxPredictor:
             return []
         ids = [self.tokens(template) for template in templates]
         logits, embeddings = self._encode(ids)
-        scaled = logits / self._manifest.temperature
-        exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        rows = exponentials / exponentials.sum(axis=1, keepdims=True)
+        rows = calibrated(logits, self._manifest.temperature, self._manifest.smoothing)
         names = self._manifest.categories
         return [
             Encoded(

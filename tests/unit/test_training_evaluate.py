@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
+from classifier.predict.onnx import calibrated
 from training.dataset import Row
-from training.evaluate import (
-    calibration_error,
-    figures,
-    fit_temperature,
-    fit_thresholds,
-    macro_f1,
-    per_category,
-    softmax,
-)
+from training.evaluate import calibration_error, figures, fit_calibration, fit_thresholds, macro_f1, per_category
 
 NAMES = ["user_unknown", "ip_reputation", "undetermined"]
 
@@ -51,14 +44,24 @@ def test_calibration_error_by_hand():
     )
 
 
-def test_temperature_makes_an_overconfident_model_modest():
+def overconfident(right):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 3_000)
-    given = np.where(rng.random(3_000) < 0.7, truth, (truth + 1) % 3)
+    given = np.where(rng.random(3_000) < right, truth, (truth + 1) % 3)
     logits = np.zeros((3_000, 3), dtype=np.float32)
     logits[np.arange(3_000), given] = 8.0
-    temperature = fit_temperature(logits, truth.tolist())
-    assert softmax(logits, temperature).max(axis=1).mean() == pytest.approx(0.7, abs=0.02)
+    return logits, truth.tolist()
+
+
+def test_calibration_makes_an_overconfident_model_modest():
+    logits, truth = overconfident(0.7)
+    assert calibrated(logits, *fit_calibration(logits, truth)).max(axis=1).mean() == pytest.approx(0.7, abs=0.02)
+
+
+def test_smoothing_is_taken_off_again():
+    stated = np.log(np.array([[0.95 + 0.05 / 3, 0.05 / 3, 0.05 / 3]], dtype=np.float32))
+    assert calibrated(stated, 1.0, 0.05)[0] == pytest.approx([1.0, 0.0, 0.0], abs=1e-3)
+    assert calibrated(stated, 1.0, 0.0)[0, 0] == pytest.approx(0.9667, abs=1e-3)
 
 
 def test_a_threshold_rises_above_confident_harm():
