@@ -9,7 +9,7 @@ import re
 import tomllib
 from functools import lru_cache
 
-from classifier.normalise import dns_list_of, dns_lists
+from classifier.normalise import dns_list_of
 from classifier.resources import resource
 
 MAX_RETRY_AFTER_S = 172_800
@@ -109,9 +109,3 @@ def provider(text: str, remote_mta: str | None) -> str | None:
             if name := hosts.get(".".join(labels[start:])):
                 return name
     return next((name for mark, name in marks if mark.search(text)), None)
-
-
-def lists_domains(zone: str) -> bool:
-    """Return whether a known DNS list lists names of domains rather than addresses of hosts."""
-    labels = zone.split(".")
-    return any(dns_lists().get(".".join(labels[start:])) == "domain" for start in range(len(labels)))

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from classifier.hints import MAX_RETRY_AFTER_S, blocklist, lists_domains, provider, retry_after_s
+from classifier.hints import MAX_RETRY_AFTER_S, blocklist, provider, retry_after_s
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,6 @@ def test_hostile_text_is_read_in_linear_time(piece):
     started = time.perf_counter()
     blocklist(text), retry_after_s(text), provider(text, None)
     assert time.perf_counter() - started < 0.25
-
-
-def test_lists_of_domains_are_told_from_lists_of_addresses():
-    assert lists_domains("dbl.spamhaus.org")
-    assert not lists_domains("zen.spamhaus.org")
 
 
 @pytest.mark.parametrize(
