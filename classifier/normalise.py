@@ -9,16 +9,16 @@ rules is a change of `NORMALISER_VERSION`, and a model bundle made for another v
 """
 
 import hashlib
-import html
 import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
+from classifier.recode import recode
 from classifier.resources import resource
 
-NORMALISER_VERSION = 1
+NORMALISER_VERSION = 2
 MAX_TEXT = 2_000
 """Characters looked at; a longer diagnostic is cut, keeping its head and its tail (the cause may stand in either)."""
 PLACEHOLDERS = ("[ADDR]", "[HOST]", "[IP]", "[ID]", "[DATE]", "[NUM]", "[URL]")
@@ -219,13 +219,12 @@ def _mask(match: re.Match[str]) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """Undo what mail programs and copying do to a text: HTML, quoting marks, soft and hyphenated line breaks."""
-    if "&" in text:
-        text = html.unescape(text)
-    if "<" in text:
-        text = _TAG.sub(" ", text)
+    """Undo what mail programs and copying do to a text: wrong character sets, HTML, quoting marks, broken lines."""
     if "\n" in text:
         text = _HYPHENATED.sub(r"\1\2", text.replace("=\r\n", "").replace("=\n", ""))
+    text = recode(text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
     return _QUOTED.sub("", text) if ">" in text else text
 
 
