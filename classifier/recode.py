@@ -35,7 +35,7 @@ _QUOTED = re.compile("(?:=[89A-F][0-9A-F]){2,60}")
 _QUOTED_LATIN = re.compile("(?<=[a-z ])=([C-F][0-9A-F])(?=[a-z])")
 """One octet is a letter of Latin-1 where small letters stand about it ("verify=FAIL" and "country=DE" are none)."""
 _QUOTED_BLANK = re.compile(r"=20(?=\s|$)")
-_QUOTED_BLANKS = re.compile(r"=20(?!\d)")
+_QUOTED_BLANKS = re.compile(r"=20(?!\d)|=20(?=[245]\.\d\.\d)")
 _QUOTED_EQUALS = re.compile(r"=3D(?=[\"'\s\w])")
 
 
