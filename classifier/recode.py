@@ -29,8 +29,8 @@ _NEXT = "[" + re.escape("".join(c for c, octet in _OCTETS.items() if octet < 0xC
 _TWO = re.compile(f"[\u00c2-\u00df]{_NEXT}")
 _MORE = re.compile(f"[\u00e0-\u00ef]{_NEXT}{{2}}|[\u00f0-\u00f4]{_NEXT}{{3}}")
 _PUNCTUATION = re.compile(f"\u00e2[\u20ac\u0080]{_NEXT}")
-_BROKEN_BLANK = re.compile(r"(?<=\w)\u00c3 (?=\w)|\u00c3 (?=\W|$)")
-"""An "à" whose second octet, a no-break space, was folded into a plain one."""
+_BROKEN_BLANK = re.compile(r"\u00c3(?= |$)")
+"""An "à" whose second octet, a no-break space, was folded into the blank behind it."""
 _QUOTED = re.compile("(?:=[89A-F][0-9A-F]){2,60}")
 _QUOTED_LATIN = re.compile("(?<=[a-z ])=([C-F][0-9A-F])(?=[a-z])")
 """One octet is a letter of Latin-1 where small letters stand about it ("verify=FAIL" and "country=DE" are none)."""

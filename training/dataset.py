@@ -161,7 +161,8 @@ def build(
 def _hashes(files: Iterable[Path], authored: Path) -> dict[str, str]:
     """Return the SHA-256 of each file, those of the authored corpus by their place in it."""
     return {
-        str(path.relative_to(authored)) if path.is_relative_to(authored) else path.name: sha256_of(path) for path in files
+        str(path.relative_to(authored)) if path.is_relative_to(authored) else path.name: sha256_of(path)
+        for path in files
     }
 
 

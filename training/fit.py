@@ -85,8 +85,7 @@ def fine_tune(
 ) -> BounceNet:
     """Fine-tune a network in place and return it in evaluation mode.
 
-    Args:
-        anchors: One vector (n, width) for each row, see `training.anchors`: every variant of the row is drawn to it.
+    Every variant of a row is drawn to the row's anchor (n, width) where there are any (`training.anchors`).
     """
     data = _training_data(tokenizer, rows, categories, recipe, teacher)
     if anchors is not None:
@@ -114,7 +113,10 @@ def fine_tune(
     optimizer = torch.optim.AdamW(
         [
             {"params": list(net.encoder.parameters()), "lr": recipe.rate},
-            {"params": [*net.head.parameters(), *(net.anchor.parameters() if net.anchor else ())], "lr": 8 * recipe.rate},
+            {
+                "params": [*net.head.parameters(), *(net.anchor.parameters() if net.anchor else ())],
+                "lr": 8 * recipe.rate,
+            },
         ],
         weight_decay=0.01,
     )
