@@ -94,9 +94,13 @@ def test_a_url_that_names_no_usable_database_is_refused_without_its_password(url
 
 
 def test_an_error_rolls_everything_back(store):
-    with pytest.raises(KeyError), store.session() as session:
-        TrafficRepository(session).remember("a", "text", NOW)
-        raise KeyError
+    def write_and_fail():
+        with store.session() as session:
+            TrafficRepository(session).remember("a", "text", NOW)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
     assert known(store, "a") == set()
 
 

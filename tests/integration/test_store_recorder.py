@@ -48,8 +48,12 @@ def clock(monkeypatch):
     class Clock:
         now = NOON
 
-    monkeypatch.setattr(recorder, "time", lambda: Clock.now.timestamp())
-    return Clock
+        def time(self):
+            return self.now.timestamp()
+
+    clock = Clock()
+    monkeypatch.setattr(recorder, "time", clock.time)
+    return clock
 
 
 def traffic(store, since=DAY, until=DAY, taxonomy="standard"):
