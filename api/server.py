@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.environment import read_settings
@@ -50,13 +51,20 @@ def run(settings: Settings) -> None:
         return
     # Workers are fresh interpreters: what was given on the command line reaches them through the environment.
     listener.close()
-    for name, value in settings.model_dump(exclude_none=True).items():
-        os.environ[f"REBOUND_{name.upper()}"] = str(value)
+    os.environ.update(environment(settings))
     with tempfile.TemporaryDirectory(prefix="rebound-metrics-") as shared:
         os.environ[SHARED] = shared
         uvicorn.run(
             "api.server:from_environment", factory=True, workers=settings.workers, host=host, port=port, **_OPTIONS
         )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make another process read the same settings, secrets included."""
+    return {
+        f"REBOUND_{name.upper()}": str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        for name, value in settings.model_dump(exclude_none=True).items()
+    }
 
 
 def _stopped(*_: object) -> None:
