@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +38,6 @@ class Recipe:
         rate: Learning rate of the body; the head's is eight times that.
         smoothing: Share of every target that is spread over all categories.
         teacher_share: Share of the target that comes from the teacher, 0 to 1.
-        anchor_weight: How much the loss asks for the anchors beside the labels, where there are any.
         max_tokens: Longest input.
         seed: Of everything random.
     """
@@ -49,7 +47,6 @@ class Recipe:
     rate: float = 2e-4
     smoothing: float = 0.05
     teacher_share: float = 0.0
-    anchor_weight: float = 1.0
     max_tokens: int = 128
     seed: int = 20_260
     progress: bool = True
@@ -81,16 +78,9 @@ def fine_tune(
     *,
     folder: Path,
     teacher: Teacher | None = None,
-    anchors: Floats | None = None,
 ) -> BounceNet:
-    """Fine-tune a network in place and return it in evaluation mode.
-
-    Every variant of a row is drawn to the row's anchor (n, width) where there are any (`training.anchors`).
-    """
+    """Fine-tune a network in place and return it in evaluation mode."""
     data = _training_data(tokenizer, rows, categories, recipe, teacher)
-    if anchors is not None:
-        net.anchor = torch.nn.Linear(net.head.in_features, anchors.shape[1])
-        net.anchor_weight = recipe.anchor_weight
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,  # the epochs stand one behind the other in the data, each augmented anew
@@ -113,25 +103,17 @@ def fine_tune(
     optimizer = torch.optim.AdamW(
         [
             {"params": list(net.encoder.parameters()), "lr": recipe.rate},
-            {
-                "params": [*net.head.parameters(), *(net.anchor.parameters() if net.anchor else ())],
-                "lr": 8 * recipe.rate,
-            },
+            {"params": list(net.head.parameters()), "lr": 8 * recipe.rate},
         ],
         weight_decay=0.01,
     )
     steps = -(-len(data) // recipe.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps))
     trainer = _InOrder(
-        model=net,
-        args=arguments,
-        train_dataset=data,
-        data_collator=lambda examples: _collate(examples, anchors),
-        optimizers=(optimizer, schedule),
+        model=net, args=arguments, train_dataset=data, data_collator=_collate, optimizers=(optimizer, schedule)
     )
     trainer.remove_callback(PrinterCallback)  # it writes to standard output, which is for results
     trainer.train()
-    net.anchor = None
     return net.eval()
 
 
@@ -155,7 +137,6 @@ def _training_data(
     weights = np.array([row.weight for row in rows], dtype=np.float32)[:, None]
     ids: list[list[int]] = []
     targets: list[Floats] = []
-    places: list[int] = []
     for epoch in range(recipe.epochs):
         templates = [augment(row.template, chance, lang=row.lang) if epoch else row.template for row in rows]
         soft = hard
@@ -165,8 +146,7 @@ def _training_data(
         for i in _bucketed([len(row) for row in encoded], recipe.batch, chance):
             ids.append(encoded[i])
             targets.append(soft[i] * weights[i])
-            places.append(i)
-    return HfDataset.from_dict({"input_ids": ids, "labels": targets, "row": places})
+    return HfDataset.from_dict({"input_ids": ids, "labels": targets})
 
 
 def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list[int]:
@@ -184,7 +164,7 @@ def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list
     return [i for b in [*full, *short] for i in b]
 
 
-def _collate(examples: list[dict[str, Any]], anchors: Floats | None = None) -> dict[str, torch.Tensor]:
+def _collate(examples: list[dict[str, list[float]]]) -> dict[str, torch.Tensor]:
     width = max(len(example["input_ids"]) for example in examples)
     ids = torch.zeros(len(examples), width, dtype=torch.long)
     mask = torch.zeros_like(ids)
@@ -193,10 +173,7 @@ def _collate(examples: list[dict[str, Any]], anchors: Floats | None = None) -> d
         ids[row, : len(tokens)] = tokens
         mask[row, : len(tokens)] = 1
     labels = torch.tensor([example["labels"] for example in examples], dtype=torch.float32)
-    batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    if anchors is not None:
-        batch["anchors"] = torch.from_numpy(anchors[[example["row"] for example in examples]])
-    return batch
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
 @torch.inference_mode()
@@ -209,7 +186,7 @@ def predict(
     out = np.zeros((len(encoded), net.head.out_features), dtype=np.float32)
     for start in range(0, len(order), 64):
         chosen = order[start : start + 64]
-        batch = _collate([{"input_ids": encoded[i], "labels": [0.0]} for i in chosen])
+        batch = _collate([{"input_ids": encoded[i], "labels": [0.0]} for i in chosen])  # type: ignore[dict-item]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             out[chosen] = net(batch["input_ids"], batch["attention_mask"])["logits"].float().numpy()
     return out

@@ -22,22 +22,11 @@ class BounceNet(nn.Module):
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, categories)
-        self.anchor: nn.Linear | None = None
-        """While training: from the pooled vector to the anchor, the vector of a general encoder (`training.anchors`)."""
-        self.anchor_weight = 0.0
 
     def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        labels: torch.Tensor | None = None,
-        anchors: torch.Tensor | None = None,
-        **_: Any,
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None, **_: Any
     ) -> dict[str, torch.Tensor]:
-        """Return logits (n, categories), embedding (n, width), and the loss where labels (n, categories) are given.
-
-        Where anchors (n, anchor width; zeros for none) are given too, the loss asks that they can be read off the embedding.
-        """
+        """Return logits (n, categories), embedding (n, width), and the loss where labels (n, categories) are given."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         embedding = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
@@ -46,10 +35,6 @@ class BounceNet(nn.Module):
         if labels is not None:
             # Labels are shares scaled by the row's weight, so that a row may count more than another.
             out["loss"] = -(labels * logits.float().log_softmax(dim=1)).sum() / labels.sum()
-            if anchors is not None and self.anchor is not None:
-                near = nn.functional.cosine_similarity(self.anchor(embedding).float(), anchors, dim=1)
-                known = anchors.any(dim=1)
-                out["loss"] += self.anchor_weight * ((1 - near) * known).sum() / known.sum().clamp(min=1)
         return out
 
 
