@@ -9,7 +9,8 @@ from classifier.custom.catalogue import Catalogue
 from classifier.custom.fit import Fitter
 from classifier.custom.store import TaxonomyStore
 from classifier.errors import BundleRefused
-from classifier.pipeline import Pipeline
+from classifier.pins import Pins
+from classifier.pipeline import Pipeline, Recorder
 from classifier.predict import Predictor
 from classifier.predict.cache import CachedPredictor
 from classifier.predict.evidence import Explainer
@@ -39,8 +40,13 @@ class Parts:
     refused: str | None
 
 
-def build(settings: Settings) -> Parts:
-    """Build everything from settings. A bundle that cannot be used is no error: the fallback answers, and says so."""
+def build(settings: Settings, *, pins: Pins | None = None, recorder: Recorder | None = None) -> Parts:
+    """Build everything from settings. A bundle that cannot be used is no error: the fallback answers, and says so.
+
+    Args:
+        settings: What to build.
+        pins, recorder: What outlives these parts (see `classifier.pipeline.Pipeline`); None without a store.
+    """
     folder = settings.bundle_dir or resource("models/standard")
     predictor: Predictor
     taxonomy: Taxonomy
@@ -64,5 +70,7 @@ def build(settings: Settings) -> Parts:
         explainer=explainer,
         remembered=settings.cache_templates,
         catalogue=catalogue,
+        pins=pins,
+        recorder=recorder,
     )
     return Parts(pipeline=pipeline, catalogue=catalogue, predictor=cached, refused=refused)
