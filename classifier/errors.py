@@ -69,3 +69,34 @@ class BundleRefused(ReboundError):
     """A model bundle is missing, damaged, or made for another normaliser or taxonomy."""
 
     code = "bundle_refused"
+
+
+class StoreUnavailable(ReboundError):
+    """The database does not answer, or cannot carry out what was asked at this moment."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class StoreRefused(ReboundError):
+    """The database's URL names none that can be used, or a newer version of Rebound made the database."""
+
+    code = "store_refused"
+
+
+class BatchNotFound(ReboundError):
+    """There is no batch of feedback with that number."""
+
+    code = "batch_not_found"
+
+
+class ReviewRefused(ReboundError):
+    """A batch was reviewed already, or its own giver wanted to review it."""
+
+    code = "review_refused"
+
+
+class ModelNotFound(ReboundError):
+    """No model of that name and version is registered."""
+
+    code = "model_not_found"
