@@ -45,7 +45,8 @@ def build(settings: Settings, *, pins: Pins | None = None, recorder: Recorder | 
 
     Args:
         settings: What to build.
-        pins, recorder: What outlives these parts (see `classifier.pipeline.Pipeline`); None without a store.
+        pins: What people have said; it outlives these parts. None without a store.
+        recorder: Remembers what was answered; likewise.
     """
     folder = settings.bundle_dir or resource("models/standard")
     predictor: Predictor

@@ -24,7 +24,9 @@ def test_a_taxonomy_that_is_named_counts_before_the_request_ids():
 
 
 def test_no_address_stays_in_a_note():
-    item = read_item({"template_id": TEMPLATE, "category": "x1", "note": "jo.doe@example.org told me,\x00 from 192.0.2.7"})
+    item = read_item(
+        {"template_id": TEMPLATE, "category": "x1", "note": "jo.doe@example.org told me,\x00 from 192.0.2.7"}
+    )
     assert item.note == "[ADDR] told me, from [IP]"
 
 

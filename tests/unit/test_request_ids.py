@@ -17,7 +17,9 @@ def test_a_request_id_tells_template_and_taxonomy_and_nothing_else(tmp_path):
     assert TEMPLATE_ID.fullmatch(named.template_id)
 
 
-@pytest.mark.parametrize("value", ["", "x", "0123456789abcdef.acme", "0123456789abcdef.acme.0123456789", "../../etc.a.b"])
+@pytest.mark.parametrize(
+    "value", ["", "x", "0123456789abcdef.acme", "0123456789abcdef.acme.0123456789", "../../etc.a.b"]
+)
 def test_what_no_answer_carried_is_refused(value):
     with pytest.raises(InvalidInput, match="request_id"):
         read_request_id(value)
