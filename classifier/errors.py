@@ -69,3 +69,15 @@ class BundleRefused(ReboundError):
     """A model bundle is missing, damaged, or made for another normaliser or taxonomy."""
 
     code = "bundle_refused"
+
+
+class ModelNotFound(ReboundError):
+    """There is no model of that label on the shelf, or none that an alias named before."""
+
+    code = "model_not_found"
+
+
+class ModelConflict(ReboundError):
+    """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
+
+    code = "model_conflict"
