@@ -22,7 +22,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REBOUND_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(Path("var"), description="Folder of all state.")
-    bundle_dir: Path | None = Field(None, description="Model bundle to serve; the shipped one if unset.")
+    bundle_dir: Path | None = Field(
+        None, description="Model bundle to serve, whatever the registry says; unset: the champion, else the shipped one."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, repr=False, description="MLflow's tracking server or store; serving follows its aliases if http(s)."
+    )
+    registered_model: str = Field("rebound", min_length=1, description="Name of the model in the MLflow registry.")
+    registry_seconds: Annotated[float, Ge(1)] = Field(30, description="Seconds between looks at the tracking server.")
     model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
     cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")
     max_body_bytes: Annotated[int, Ge(1_024)] = Field(
