@@ -1,25 +1,34 @@
 """Settings to ready objects: the only place that chooses implementations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from classifier.bundle import load_bundle
+from classifier.bundle import Bundle, load_bundle
 from classifier.custom.catalogue import Catalogue
 from classifier.custom.fit import Fitter
 from classifier.custom.store import TaxonomyStore
-from classifier.errors import BundleRefused
+from classifier.errors import BundleRefused, ModelNotFound
 from classifier.pipeline import Pipeline
 from classifier.predict import Predictor
 from classifier.predict.cache import CachedPredictor
 from classifier.predict.evidence import Explainer
 from classifier.predict.fallback import FallbackPredictor
 from classifier.predict.onnx import OnnxPredictor
+from classifier.registry import CHAMPION, ModelShelf
 from classifier.resources import resource
 from classifier.settings import Settings
 from classifier.taxonomy import Taxonomy, standard_taxonomy
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model in memory and the bundle that it came from."""
+
+    bundle: Bundle
+    predictor: OnnxPredictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,39 +39,83 @@ class Parts:
         pipeline: Ready to classify.
         catalogue: Users' taxonomies.
         predictor: The pipeline's, with its memory of templates.
-        refused: Why the model could not be loaded and the fallback answers; None if the model answers.
+        model: What answers; None while the fallback does.
+        refused: Why the model that should answer could not be loaded, and another or the fallback does; None if it does.
     """
 
     pipeline: Pipeline
     catalogue: Catalogue
     predictor: CachedPredictor
+    model: Model | None
     refused: str | None
 
 
 def build(settings: Settings) -> Parts:
-    """Build everything from settings. A bundle that cannot be used is no error: the fallback answers, and says so."""
-    folder = settings.bundle_dir or resource("models/standard")
-    predictor: Predictor
-    taxonomy: Taxonomy
-    refused = explainer = fitter = None
-    store = TaxonomyStore(settings.data_dir / "taxonomies")
+    """Build everything from settings. A bundle that cannot be used is no error: the next best answers, and says so.
+
+    A champion that is refused leaves the shipped model answering, and without that one the fallback does.
+    """
+    reasons = []
+    if settings.bundle_dir is None:
+        try:
+            return assemble(settings, load_model(settings, champion(settings)))
+        except BundleRefused as error:
+            reasons.append(str(error))
     try:
-        bundle = load_bundle(folder)
-        predictor = model = OnnxPredictor(bundle, threads=settings.model_threads)
-        taxonomy, explainer = bundle.taxonomy, Explainer(model, bundle)
-        fitter = Fitter(bundle, store.folder / ".background")
+        bundle = load_bundle(settings.bundle_dir or resource("models/standard"))
+        parts = assemble(settings, load_model(settings, bundle))
     except BundleRefused as error:
-        refused = str(error)
-        predictor, taxonomy = FallbackPredictor(), standard_taxonomy()
-        log.error("model_refused", reason=refused, consequence="status codes answer, nothing is suppressed")
+        reason = reasons[0] if reasons else str(error)
+        log.error("model_refused", reason=reason, consequence="status codes answer, nothing is suppressed")
+        return replace(assemble(settings, None), refused=reason)
+    if reasons:
+        log.error("model_refused", reason=reasons[0], consequence=f"{bundle.manifest.label} answers, as shipped")
+    return replace(parts, refused=reasons[0] if reasons else None)
+
+
+def shelf_of(settings: Settings) -> ModelShelf:
+    """Return the shelf that models are promoted on."""
+    return ModelShelf(settings.data_dir / "models")
+
+
+def champion(settings: Settings) -> Bundle:
+    """Return the bundle that should answer where none is fixed: the champion's, the shipped one while there is none.
+
+    Raises:
+        BundleRefused: It cannot be used.
+    """
+    shelf = shelf_of(settings)
+    label = shelf.label(CHAMPION)
+    try:
+        return load_bundle(resource("models/standard")) if label is None else shelf.bundle(label)
+    except ModelNotFound as error:
+        raise BundleRefused(str(error)) from error
+
+
+def load_model(settings: Settings, bundle: Bundle, like: Model | None = None) -> Model:
+    """Load a checked bundle's model, beside one that is loaded already and may lend what is the same in both.
+
+    Raises:
+        BundleRefused: It cannot be loaded.
+    """
+    predictor = OnnxPredictor(bundle, threads=settings.model_threads, like=like and like.predictor)
+    return Model(bundle=bundle, predictor=predictor)
+
+
+def assemble(settings: Settings, model: Model | None) -> Parts:
+    """Put the parts together around a model, or around the fallback."""
+    store = TaxonomyStore(settings.data_dir / "taxonomies")
+    predictor: Predictor = model.predictor if model else FallbackPredictor()
+    taxonomy: Taxonomy = model.bundle.taxonomy if model else standard_taxonomy()
     cached = CachedPredictor(predictor, size=settings.cache_templates)
+    fitter = Fitter(model.bundle, store.folder / ".background") if model else None
     catalogue = Catalogue(store, taxonomy, fitter, model=cached.label)
     pipeline = Pipeline(
         cached,
         taxonomy,
         limits=settings.parse_limits,
-        explainer=explainer,
+        explainer=Explainer(model.predictor, model.bundle) if model else None,
         remembered=settings.cache_templates,
         catalogue=catalogue,
     )
-    return Parts(pipeline=pipeline, catalogue=catalogue, predictor=cached, refused=refused)
+    return Parts(pipeline=pipeline, catalogue=catalogue, predictor=cached, model=model, refused=None)

@@ -155,6 +155,15 @@ class Pipeline:
             for i, (failure, template) in enumerate(zip(failures, templates, strict=True))
         ]
 
+    def recent(self, count: int) -> list[str]:
+        """Return the templates of the answers that were given last, from memory or not, the newest first."""
+        answers = [answer for memo in (self._answers, self._tailored) for _, answer in memo.recent(count)]
+        return list(dict.fromkeys(answer.template for answer in answers))[:count]
+
+    def forget(self, count: int) -> bool:
+        """Forget up to `count` remembered answers of each kind; return whether any are left."""
+        return any([memo.forget(count) for memo in (self._answers, self._tailored)])
+
     def explain(self, answer: Answer) -> Evidence | None:
         """Return the evidence for an answer; None if no model gave it."""
         if self._explainer is None or answer.failure.kind not in _CLASSIFIED:

@@ -23,7 +23,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("var"), description="Folder of all state.")
     bundle_dir: Path | None = Field(
-        None, description="Model bundle to serve, whatever the registry says; unset: the champion, else the shipped one."
+        None,
+        description="Model bundle to serve, whatever the registry says; unset: the champion, else the shipped one.",
     )
     mlflow_tracking_uri: str | None = Field(
         None, repr=False, description="MLflow's tracking server or store; serving follows its aliases if http(s)."

@@ -43,15 +43,17 @@ class OnnxPredictor:
     Args:
         bundle: A checked bundle.
         threads: Cores that one call may use, at least 1.
+        like: A loaded model whose tokenizer is used again if it is the same: to read one holds up every other thread.
 
     Raises:
         BundleRefused: onnxruntime or the tokenizer cannot read the bundle's files.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int = 1, like: "OnnxPredictor | None" = None) -> None:
         self._manifest = bundle.manifest
+        same = like is not None and like._manifest.files[TOKENIZER] == bundle.manifest.files[TOKENIZER]
         try:
-            self._tokenizer = Tokenizer.from_file(str(bundle.folder / TOKENIZER))
+            self._tokenizer = like._tokenizer if like and same else Tokenizer.from_file(str(bundle.folder / TOKENIZER))
             self._session = onnxruntime.InferenceSession(
                 str(bundle.folder / MODEL), _options(threads), providers=["CPUExecutionProvider"]
             )
