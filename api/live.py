@@ -14,6 +14,8 @@ import structlog
 from classifier.bootstrap import Parts, assemble, build, champion, load_model, shelf_of
 from classifier.bundle import Bundle
 from classifier.errors import BundleRefused
+from classifier.pins import Pins
+from classifier.pipeline import Recorder
 from classifier.registry import CHAMPION, ModelShelf
 from classifier.settings import Settings
 
@@ -35,14 +37,17 @@ class Live:
 
     Args:
         settings: What to build.
+        pins: What people have said; outlives the parts, as the recorder does. None without a store.
+        recorder: Remembers what was answered; None without a store.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, pins: Pins | None = None, recorder: Recorder | None = None) -> None:
         self._settings = settings
+        self._pins, self._recorder = pins, recorder
         self._shelf = shelf_of(settings)
         # Read first: what changes while the parts are built is found by the first look.
         self._tried = self._shelf.stamp(CHAMPION)
-        self._parts = build(settings)
+        self._parts = build(settings, pins=pins, recorder=recorder)
         self._loading: Thread | None = None
         self._stopping = Event()
 
@@ -113,7 +118,8 @@ class Live:
             BundleRefused: It cannot be loaded, or a user's taxonomy that is answered now could not be with it.
         """
         before = self._parts
-        fresh = assemble(self._settings, load_model(self._settings, bundle, like=before.model))
+        model = load_model(self._settings, bundle, like=before.model)
+        fresh = assemble(self._settings, model, pins=self._pins, recorder=self._recorder)
         for name, reason in fresh.catalogue.warm().items():
             if before.catalogue.serves(name):
                 raise BundleRefused(f"{bundle.folder}: taxonomy {name} cannot be answered with it: {reason}")

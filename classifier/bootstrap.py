@@ -9,7 +9,8 @@ from classifier.custom.catalogue import Catalogue
 from classifier.custom.fit import Fitter
 from classifier.custom.store import TaxonomyStore
 from classifier.errors import BundleRefused, ModelNotFound
-from classifier.pipeline import Pipeline
+from classifier.pins import Pins
+from classifier.pipeline import Pipeline, Recorder
 from classifier.predict import Predictor
 from classifier.predict.cache import CachedPredictor
 from classifier.predict.evidence import Explainer
@@ -50,27 +51,37 @@ class Parts:
     refused: str | None
 
 
-def build(settings: Settings) -> Parts:
+def build(settings: Settings, *, pins: Pins | None = None, recorder: Recorder | None = None) -> Parts:
     """Build everything from settings. A bundle that cannot be used is no error: the next best answers, and says so.
 
     A champion that is refused leaves the shipped model answering, and without that one the fallback does.
+
+    Args:
+        settings: What to build.
+        pins: What people have said; outlives these parts, as the recorder does. None without a store.
+        recorder: Remembers what was answered; None without a store.
     """
-    reasons = []
+    model, refused = _first_model(settings)
+    return replace(assemble(settings, model, pins=pins, recorder=recorder), refused=refused)
+
+
+def _first_model(settings: Settings) -> tuple[Model | None, str | None]:
+    """Return the best model that can be loaded, and why it is not the one that should answer."""
+    refused = None
     if settings.bundle_dir is None:
         try:
-            return assemble(settings, load_model(settings, champion(settings)))
+            return load_model(settings, champion(settings)), None
         except BundleRefused as error:
-            reasons.append(str(error))
+            refused = str(error)
     try:
-        bundle = load_bundle(settings.bundle_dir or resource("models/standard"))
-        parts = assemble(settings, load_model(settings, bundle))
+        model = load_model(settings, load_bundle(settings.bundle_dir or resource("models/standard")))
     except BundleRefused as error:
-        reason = reasons[0] if reasons else str(error)
-        log.error("model_refused", reason=reason, consequence="status codes answer, nothing is suppressed")
-        return replace(assemble(settings, None), refused=reason)
-    if reasons:
-        log.error("model_refused", reason=reasons[0], consequence=f"{bundle.manifest.label} answers, as shipped")
-    return replace(parts, refused=reasons[0] if reasons else None)
+        refused = refused or str(error)
+        log.error("model_refused", reason=refused, consequence="status codes answer, nothing is suppressed")
+        return None, refused
+    if refused:
+        log.error("model_refused", reason=refused, consequence=f"{model.predictor.label} answers, as shipped")
+    return model, refused
 
 
 def shelf_of(settings: Settings) -> ModelShelf:
@@ -98,12 +109,13 @@ def load_model(settings: Settings, bundle: Bundle, like: Model | None = None) ->
     Raises:
         BundleRefused: It cannot be loaded.
     """
-    predictor = OnnxPredictor(bundle, threads=settings.model_threads, like=like and like.predictor)
+    predictor = OnnxPredictor(bundle, threads=settings.model_threads, like=like.predictor if like else None)
+    predictor.try_out()
     return Model(bundle=bundle, predictor=predictor)
 
 
-def assemble(settings: Settings, model: Model | None) -> Parts:
-    """Put the parts together around a model, or around the fallback."""
+def assemble(settings: Settings, model: Model | None, *, pins: Pins | None, recorder: Recorder | None) -> Parts:
+    """Put the parts together around a model, or around the fallback (arguments: see `build`)."""
     store = TaxonomyStore(settings.data_dir / "taxonomies")
     predictor: Predictor = model.predictor if model else FallbackPredictor()
     taxonomy: Taxonomy = model.bundle.taxonomy if model else standard_taxonomy()
@@ -117,5 +129,7 @@ def assemble(settings: Settings, model: Model | None) -> Parts:
         explainer=Explainer(model.predictor, model.bundle) if model else None,
         remembered=settings.cache_templates,
         catalogue=catalogue,
+        pins=pins,
+        recorder=recorder,
     )
     return Parts(pipeline=pipeline, catalogue=catalogue, predictor=cached, model=model, refused=None)
