@@ -1,14 +1,18 @@
 """The HTTP application: what is mounted where, and its life from start to stop."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api import problems
 from api.bodies import BodyLimit
 from api.callers import read_keys
+from api.housekeeping import Housekeeping, Step
+from api.live import Live
 from api.metrics import Metrics
 from api.routes import classify, crosswalks, health, reports, taxonomies
-from classifier.bootstrap import Parts
 from classifier.settings import Settings
 
 DESCRIPTION = """Tells why a message bounced and what its sender should do.
@@ -16,11 +20,32 @@ DESCRIPTION = """Tells why a message bounced and what its sender should do.
 Every error is a problem document (RFC 9457) with a stable `code`."""
 
 
-def create_app(settings: Settings, parts: Parts) -> FastAPI:
-    """Return the application around ready parts."""
-    app = FastAPI(title="Rebound", version="1", description=DESCRIPTION, openapi_url="/v1/openapi.json", redoc_url=None)
+START_SECONDS = 5.0
+STOP_SECONDS = 5.0
+"""What the steps beside answering may hold up a start and a stop."""
+
+
+def create_app(settings: Settings, live: Live, *, steps: Sequence[Step] = ()) -> FastAPI:
+    """Return the application around what answers, with the steps that are done beside answering."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        housekeeping = Housekeeping(steps)
+        housekeeping.start(patience=START_SECONDS)
+        yield
+        housekeeping.stop(patience=STOP_SECONDS)
+        live.close(patience=STOP_SECONDS)
+
+    app = FastAPI(
+        title="Rebound",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        redoc_url=None,
+        lifespan=lifespan,
+    )
     app.state.settings = settings
-    app.state.parts = parts
+    app.state.live = live
     app.state.keys = read_keys(settings.api_keys)
     app.state.metrics = Metrics(CollectorRegistry())
     problems.install(app)

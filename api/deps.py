@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Request
 
 from api.callers import Caller, identify
+from api.live import Live
 from api.metrics import Metrics
 from classifier.bootstrap import Parts
 from classifier.crosswalks import crosswalk
@@ -13,9 +14,14 @@ from classifier.errors import InvalidInput
 from classifier.settings import Settings
 
 
+def _live(request: Request) -> Live:
+    live: Live = request.app.state.live
+    return live
+
+
 def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts
+    """What answers now: a request takes it once, and so is answered by one model from beginning to end."""
+    return _live(request).parts
 
 
 def _settings(request: Request) -> Settings:
@@ -58,6 +64,7 @@ async def _chooser(
     return caller.under(taxonomy)
 
 
+LiveDep = Annotated[Live, Depends(_live)]
 PartsDep = Annotated[Parts, Depends(_parts)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]

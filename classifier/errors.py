@@ -132,6 +132,12 @@ class ReviewRefused(ReboundError):
 
 
 class ModelNotFound(ReboundError):
-    """No model of that name and version is registered."""
+    """There is no model of that name and version, or none that an alias named before."""
 
     code = "model_not_found"
+
+
+class ModelConflict(ReboundError):
+    """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
+
+    code = "model_conflict"

@@ -225,6 +225,16 @@ class Pipeline:
     def _said(self, pin: Pin) -> Prediction:
         return Prediction(probabilities={pin.category: 1.0}, source=Source.PIN, model=self.predictor.label)
 
+    def recent(self, count: int) -> list[str]:
+        """Return the templates of the answers that were given last, from memory or not, the newest first."""
+        answers = [answer for memo in (self._answers, self._tailored) for _, answer in memo.recent(count)]
+        return list(dict.fromkeys(answer.template for answer in answers))[:count]
+
+    def forget(self, count: int) -> bool:
+        """Forget up to `count` remembered answers of each kind; return whether any are left."""
+        left = [memo.forget(count) for memo in (self._answers, self._tailored, self._pinned)]
+        return any(left)
+
     def explain(self, answer: Answer) -> Evidence | None:
         """Return the evidence for an answer; None if no model gave it."""
         if self._explainer is None or answer.failure.kind not in _CLASSIFIED:

@@ -19,11 +19,12 @@ def readyz(parts: PartsDep) -> JSONResponse:
     """Whether bounces can be classified, and by what.
 
     200 with `status: degraded` while the fallback answers in a refused model's place: answers are poor but safe, and
-    taking the instance out of service would leave its callers with none.
+    taking the instance out of service would leave its callers with none. `reason` says why the model that should answer
+    does not, also where another model answers in its place.
     """
     pipeline = parts.pipeline
     document = {
-        "status": "degraded" if parts.refused else "ready",
+        "status": "ready" if parts.model else "degraded",
         "model": pipeline.predictor.label,
         "taxonomy": pipeline.taxonomy.label,
         "reason": parts.refused,
