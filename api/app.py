@@ -11,8 +11,9 @@ from api.bodies import BodyLimit
 from api.callers import read_keys
 from api.housekeeping import Housekeeping, Step
 from api.live import Live
+from api.memory import Memory
 from api.metrics import Metrics
-from api.routes import classify, crosswalks, health, reports, taxonomies
+from api.routes import classify, crosswalks, feedback, health, pins, quarantine, reports, taxonomies
 from classifier.settings import Settings
 
 DESCRIPTION = """Tells why a message bounced and what its sender should do.
@@ -25,16 +26,18 @@ STOP_SECONDS = 5.0
 """What the steps beside answering may hold up a start and a stop."""
 
 
-def create_app(settings: Settings, live: Live, *, steps: Sequence[Step] = ()) -> FastAPI:
-    """Return the application around what answers, with the steps that are done beside answering."""
+def create_app(settings: Settings, live: Live, memory: Memory, *, steps: Sequence[Step] = ()) -> FastAPI:
+    """Return the application around what answers and what remembers, with more steps that are done beside answering."""
+    metrics = Metrics(CollectorRegistry())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        housekeeping = Housekeeping(steps)
+        housekeeping = Housekeeping([*memory.steps(held=metrics.pins.set), *steps])
         housekeeping.start(patience=START_SECONDS)
         yield
         housekeeping.stop(patience=STOP_SECONDS)
         live.close(patience=STOP_SECONDS)
+        memory.close()
 
     app = FastAPI(
         title="Rebound",
@@ -46,11 +49,15 @@ def create_app(settings: Settings, live: Live, *, steps: Sequence[Step] = ()) ->
     )
     app.state.settings = settings
     app.state.live = live
+    app.state.memory = memory
     app.state.keys = read_keys(settings.api_keys)
-    app.state.metrics = Metrics(CollectorRegistry())
+    app.state.metrics = metrics
     problems.install(app)
     app.include_router(classify.router)
     app.include_router(reports.router)
+    app.include_router(feedback.router)
+    app.include_router(pins.router)
+    app.include_router(quarantine.router)
     app.include_router(taxonomies.router)
     app.include_router(crosswalks.router)
     app.include_router(health.router)

@@ -18,6 +18,7 @@ from api.environment import read_settings
 from api.housekeeping import Step
 from api.live import LOOK_SECONDS, Live
 from api.logs import configure_logs
+from api.memory import Memory
 from api.metrics import SHARED
 from classifier.settings import Settings
 
@@ -90,9 +91,10 @@ def _stopped(*_: object) -> None:
 
 def application(settings: Settings) -> FastAPI:
     """Return the application with its model loaded and warm, so that the first caller waits no longer than others."""
-    live = Live(settings)
+    memory = Memory(settings)
+    live = Live(settings, pins=memory.pins, recorder=memory.recorder)
     live.parts.catalogue.warm()
-    return create_app(settings, live, steps=[Step(name="models", seconds=LOOK_SECONDS, run=live.look)])
+    return create_app(settings, live, memory, steps=[Step(name="models", seconds=LOOK_SECONDS, run=live.look)])
 
 
 def from_environment() -> FastAPI:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from api.deps import MetricsDep, PartsDep
+from api.deps import MemoryDep, MetricsDep, PartsDep
 
 router = APIRouter(tags=["health"])
 
@@ -15,12 +15,13 @@ def healthz() -> dict[str, str]:
 
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
-def readyz(parts: PartsDep) -> JSONResponse:
+def readyz(parts: PartsDep, memory: MemoryDep) -> JSONResponse:
     """Whether bounces can be classified, and by what.
 
     200 with `status: degraded` while the fallback answers in a refused model's place: answers are poor but safe, and
     taking the instance out of service would leave its callers with none. `reason` says why the model that should answer
-    does not, also where another model answers in its place.
+    does not, also where another model answers in its place. A store that does not answer is told, and degrades nothing:
+    pins stay as they were and counts wait.
     """
     pipeline = parts.pipeline
     document = {
@@ -28,6 +29,8 @@ def readyz(parts: PartsDep) -> JSONResponse:
         "model": pipeline.predictor.label,
         "taxonomy": pipeline.taxonomy.label,
         "reason": parts.refused,
+        "store": "unavailable" if memory.reason else "ready",
+        "store_reason": memory.reason,
     }
     return JSONResponse(document)
 

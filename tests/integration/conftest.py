@@ -23,6 +23,8 @@ class Served:
 
     def __init__(self, *arguments: str, **environment: str) -> None:
         started = time.monotonic()
+        self.folder = tempfile.TemporaryDirectory(prefix="rebound-served-")
+        environment = {"data_dir": self.folder.name} | environment
         self.process = subprocess.Popen(
             [REBOUND, "serve", "--port", "0", *arguments],
             stderr=subprocess.PIPE,
@@ -43,7 +45,7 @@ class Served:
         import urllib.error
         import urllib.request
 
-        for _ in range(300):
+        for _ in range(1500):
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
                     return
@@ -55,6 +57,7 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(10)
         self.process.stderr.close()
+        self.folder.cleanup()
         return code
 
 
