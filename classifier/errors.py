@@ -137,6 +137,13 @@ class ModelNotFound(ReboundError):
     code = "model_not_found"
 
 
+class RegistryUnavailable(ReboundError):
+    """The tracking server cannot be reached, or answers what no tracking server answers."""
+
+    code = "registry_unavailable"
+    retryable = True
+
+
 class ModelConflict(ReboundError):
     """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
 
