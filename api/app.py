@@ -13,7 +13,7 @@ from api.housekeeping import Housekeeping, Step
 from api.live import Live
 from api.memory import Memory
 from api.metrics import Metrics
-from api.routes import classify, crosswalks, feedback, health, pins, quarantine, reports, taxonomies
+from api.routes import classify, crosswalks, feedback, health, models, pins, quarantine, reports, taxonomies
 from classifier.settings import Settings
 
 DESCRIPTION = """Tells why a message bounced and what its sender should do.
@@ -69,6 +69,7 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequen
     app.include_router(feedback.router)
     app.include_router(pins.router)
     app.include_router(quarantine.router)
+    app.include_router(models.router)
     app.include_router(taxonomies.router)
     app.include_router(crosswalks.router)
     app.include_router(health.router)

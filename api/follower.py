@@ -16,7 +16,7 @@ from typing import IO
 import structlog
 
 from api.housekeeping import Step
-from api.tracking import Registered, TrackingServer
+from api.tracking import Registered, TrackingServer, tracking_server
 from classifier.bootstrap import shelf_of
 from classifier.bundle import MANIFEST, manifest_of, sha256_of
 from classifier.errors import BundleRefused, ModelConflict, ModelNotFound
@@ -32,12 +32,10 @@ _AGAIN_SECONDS = 600.0
 
 def follower_of(settings: Settings) -> "Follower | None":
     """Return what follows the tracking server of the settings; None if they name none, or a fixed bundle."""
-    url = settings.mlflow_tracking_uri or ""
-    if settings.bundle_dir is not None or not url.startswith(("http://", "https://")):
+    server = tracking_server(settings)
+    if settings.bundle_dir is not None or server is None:
         return None
-    return Follower(
-        TrackingServer(url), shelf_of(settings), settings.registered_model, seconds=settings.registry_seconds
-    )
+    return Follower(server, shelf_of(settings), settings.registered_model, seconds=settings.registry_seconds)
 
 
 class Follower:

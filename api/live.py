@@ -15,6 +15,7 @@ import structlog
 from api.heap import give_back
 from api.housekeeping import Step
 from api.shadow import WORK_SECONDS, Shadow
+from api.tracking import tracking_server
 from classifier.bootstrap import Parts, assemble, build, champion, load_model, shelf_of
 from classifier.bundle import Bundle
 from classifier.errors import BundleRefused
@@ -71,6 +72,18 @@ class Live:
     def fixed(self) -> bool:
         """Whether the settings name the bundle, and no pointer is followed."""
         return self._settings.bundle_dir is not None
+
+    @property
+    def follows(self) -> str:
+        """Who decides which model answers: "bundle_dir", "mlflow" or "shelf"."""
+        if self.fixed:
+            return "bundle_dir"
+        return "mlflow" if tracking_server(self._settings) else "shelf"
+
+    @property
+    def refused(self) -> str | None:
+        """Why the model that should answer does not; None if it does."""
+        return self._parts.refused or (None if self.fixed else self._shelf.refused(CHAMPION))
 
     def look(self) -> None:
         """Load another champion and let it answer, if the pointer was moved since the last look. One thread calls this."""

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from classifier.errors import RegistryUnavailable
+from classifier.settings import Settings
 
 _ALIAS, _ARTIFACTS = "/api/2.0/mlflow/registered-models/alias", "/api/2.0/mlflow-artifacts/artifacts"
 _PROXIED = "mlflow-artifacts"
@@ -36,6 +37,12 @@ class Registered:
     number: str
     source: str
     tags: Mapping[str, str]
+
+
+def tracking_server(settings: Settings) -> "TrackingServer | None":
+    """Return the tracking server of the settings; None if they name none that is asked over HTTP."""
+    url = settings.mlflow_tracking_uri or ""
+    return TrackingServer(url) if url.startswith(("http://", "https://")) else None
 
 
 class TrackingServer:
@@ -94,7 +101,7 @@ class TrackingServer:
             raise self._unavailable(f"{name}: {type(error).__name__}") from error
 
     def _open(self, path: str) -> HTTPResponse:
-        request = urllib.request.Request(self._base + path, headers=self._headers)  # noqa: S310, http(s) only, see Follower
+        request = urllib.request.Request(self._base + path, headers=self._headers)  # noqa: S310, http(s) only, see tracking_server
         response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310
         return response
 

@@ -137,6 +137,12 @@ class ModelNotFound(ReboundError):
     code = "model_not_found"
 
 
+class ModelFixed(ReboundError):
+    """Which model answers is decided elsewhere: by REBOUND_BUNDLE_DIR or a tracking server."""
+
+    code = "model_fixed"
+
+
 class RegistryUnavailable(ReboundError):
     """The tracking server cannot be reached, or answers what no tracking server answers."""
 

@@ -242,6 +242,7 @@ class ModelShelf:
             self._pointer(alias).unlink(missing_ok=True)
         else:
             replace_text(self._pointer(alias), f"{label}\n")
+        self.refuse(alias, None)
         if before == label and not back:
             return  # pointed to anew, after its bundle was put right: no other model, so nothing to take back
         when = datetime.now(UTC).isoformat(timespec="seconds")
