@@ -135,16 +135,18 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request, tmp_path) -> str:
+def store_url(request, tmp_path) -> Iterator[str]:
     """A fresh database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/deep/rebound.db"
+        yield f"sqlite:///{tmp_path}/deep/rebound.db"
+        return
     import psycopg
 
     server, name = request.getfixturevalue("postgresql"), f"t{uuid4().hex}"
     with psycopg.connect(server.replace("NAME", "postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("NAME", name)
+        yield server.replace("NAME", name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
