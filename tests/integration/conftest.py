@@ -92,6 +92,7 @@ def _serve():
         if server.process.poll() is None:
             server.stop()
         server.process.stderr.close()
+        server.folder.cleanup()
 
 
 _POSTGRES = Path("/usr/lib/postgresql")
