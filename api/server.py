@@ -49,6 +49,8 @@ _OPTIONS: dict[str, Any] = {
     "timeout_keep_alive": 65,
     "backlog": 512,
     "timeout_graceful_shutdown": 10,  # a client that holds a stream open must not hold up a restart
+    # A worker that does not answer its supervisor in time is replaced: one that starts on a busy machine is no such one.
+    "timeout_worker_healthcheck": 60,
     "log_config": None,  # uvicorn's lines go where ours go, see api/logs.py
 }
 
