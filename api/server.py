@@ -73,8 +73,7 @@ def run(settings: Settings) -> None:
         return
     # Workers are fresh interpreters: what was given on the command line reaches them through the environment.
     listener.close()
-    for name, value in settings.model_dump(exclude_none=True).items():
-        os.environ[f"REBOUND_{name.upper()}"] = _plain(value)
+    os.environ.update(environment(settings))
     with tempfile.TemporaryDirectory(prefix="rebound-metrics-") as shared:
         os.environ[SHARED] = shared
         uvicorn.run(
@@ -82,8 +81,12 @@ def run(settings: Settings) -> None:
         )
 
 
-def _plain(value: object) -> str:
-    return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make another process read the same settings, secrets included."""
+    return {
+        f"REBOUND_{name.upper()}": str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        for name, value in settings.model_dump(exclude_none=True).items()
+    }
 
 
 def _stopped(*_: object) -> None:

@@ -151,6 +151,37 @@ def store_url(request, tmp_path) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+_FORKS = """
+import os, sys, traceback
+from datetime import UTC, datetime
+from classifier.store import *
+sys.path.insert(0, sys.argv[1])
+{body}
+children = []
+for i in range(int(sys.argv[2])):
+    children.append(os.fork())
+    if not children[-1]:
+        try:
+            work(i, sys.argv[3])
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
+"""
+
+
+@pytest.fixture
+def in_processes(store_url):
+    """Run `work(i, url)` of a program text in several processes at the same moment."""
+
+    def run(count: int, body: str) -> None:
+        command = [sys.executable, "-c", _FORKS.format(body=body), str(Path(__file__).parent), str(count), store_url]
+        subprocess.run(command, check=True, timeout=120)
+
+    return run
+
+
 @pytest.fixture
 def store(store_url):
     from classifier.store import open_store
