@@ -13,7 +13,7 @@ from api.housekeeping import Housekeeping, Step
 from api.live import Live
 from api.memory import Memory
 from api.metrics import Metrics
-from api.routes import classify, crosswalks, feedback, health, pins, quarantine, reports, taxonomies
+from api.routes import classify, crosswalks, feedback, health, models, pins, quarantine, reports, taxonomies
 from classifier.settings import Settings
 
 DESCRIPTION = """Tells why a message bounced and what its sender should do.
@@ -26,17 +26,28 @@ STOP_SECONDS = 5.0
 """What the steps beside answering may hold up a start and a stop."""
 
 
-def create_app(settings: Settings, live: Live, memory: Memory, *, steps: Sequence[Step] = ()) -> FastAPI:
-    """Return the application around what answers and what remembers, with more steps that are done beside answering."""
+def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequence[Sequence[Step]] = ()) -> FastAPI:
+    """Return the application around what answers and what remembers.
+
+    Args:
+        settings: The service's.
+        live: What answers.
+        memory: What remembers; its steps are done beside answering.
+        beside: More steps that are done beside answering; each sequence has a thread of its own.
+    """
     metrics = Metrics(CollectorRegistry())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        housekeeping = Housekeeping([*memory.steps(held=metrics.pins.set), *steps])
-        housekeeping.start(patience=START_SECONDS)
+        remembering = Housekeeping([*memory.steps(held=metrics.pins.set), _differences(settings, live, memory)])
+        others = [Housekeeping(steps) for steps in beside]
+        remembering.start(patience=START_SECONDS)
+        for other in others:
+            other.start(patience=0)
         yield
-        housekeeping.stop(patience=STOP_SECONDS)
-        live.close(patience=STOP_SECONDS)
+        live.close()
+        for housekeeping in (*others, remembering):
+            housekeeping.stop(patience=STOP_SECONDS)
         memory.close()
 
     app = FastAPI(
@@ -58,8 +69,16 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, steps: Sequenc
     app.include_router(feedback.router)
     app.include_router(pins.router)
     app.include_router(quarantine.router)
+    app.include_router(models.router)
     app.include_router(taxonomies.router)
     app.include_router(crosswalks.router)
     app.include_router(health.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streamed=frozenset({"/v1/classify/batch"}))
     return app
+
+
+def _differences(settings: Settings, live: Live, memory: Memory) -> Step:
+    """Return the step that writes where a challenger would have answered otherwise."""
+    return Step(
+        name="shadow", seconds=settings.flush_seconds, run=lambda: live.shadow.flush(memory.store), at_stop=True
+    )

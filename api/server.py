@@ -15,8 +15,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from api.app import create_app
 from api.environment import read_settings
-from api.housekeeping import Step
-from api.live import LOOK_SECONDS, Live
+from api.follower import follower_of
+from api.live import Live
 from api.logs import configure_logs
 from api.memory import Memory
 from api.metrics import SHARED
@@ -99,7 +99,8 @@ def application(settings: Settings) -> FastAPI:
     memory = Memory(settings)
     live = Live(settings, pins=memory.pins, recorder=memory.recorder)
     live.parts.catalogue.warm()
-    return create_app(settings, live, memory, steps=[Step(name="models", seconds=LOOK_SECONDS, run=live.look)])
+    follower = follower_of(settings)
+    return create_app(settings, live, memory, beside=[*live.steps(), *([follower.steps()] if follower else [])])
 
 
 def from_environment() -> FastAPI:

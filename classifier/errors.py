@@ -137,6 +137,19 @@ class ModelNotFound(ReboundError):
     code = "model_not_found"
 
 
+class ModelFixed(ReboundError):
+    """Which model answers is decided elsewhere: by REBOUND_BUNDLE_DIR or a tracking server."""
+
+    code = "model_fixed"
+
+
+class RegistryUnavailable(ReboundError):
+    """The tracking server cannot be reached, or answers what no tracking server answers."""
+
+    code = "registry_unavailable"
+    retryable = True
+
+
 class ModelConflict(ReboundError):
     """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
 

@@ -15,11 +15,12 @@ from classifier.store.models import ModelRepository
 from classifier.store.pins import PinRepository
 from classifier.store.recorder import Recorder
 from classifier.store.session import Store, open_store
-from classifier.store.shadow import Difference, ShadowRepository
+from classifier.store.shadow import Compared, Difference, ShadowRepository
 from classifier.store.traffic import Queued, Traffic, TrafficRepository
 
 __all__ = [
     "AgreedLabel",
+    "Compared",
     "Conflict",
     "Difference",
     "FeedbackRepository",
