@@ -14,7 +14,7 @@ import structlog
 from classifier.errors import ReboundError
 
 log = structlog.get_logger()
-MOST_PAUSE = 15.0
+MOST_PAUSE = 10.0
 """Seconds after which a step that fails is tried again at the latest: trying may hold up the other steps."""
 
 

@@ -49,6 +49,8 @@ _OPTIONS: dict[str, Any] = {
     "timeout_keep_alive": 65,
     "backlog": 512,
     "timeout_graceful_shutdown": 10,  # a client that holds a stream open must not hold up a restart
+    # A worker that does not answer its supervisor in time is replaced: one that starts on a busy machine is no such one.
+    "timeout_worker_healthcheck": 60,
     "log_config": None,  # uvicorn's lines go where ours go, see api/logs.py
 }
 
@@ -71,8 +73,7 @@ def run(settings: Settings) -> None:
         return
     # Workers are fresh interpreters: what was given on the command line reaches them through the environment.
     listener.close()
-    for name, value in settings.model_dump(exclude_none=True).items():
-        os.environ[f"REBOUND_{name.upper()}"] = _plain(value)
+    os.environ.update(environment(settings))
     with tempfile.TemporaryDirectory(prefix="rebound-metrics-") as shared:
         os.environ[SHARED] = shared
         uvicorn.run(
@@ -80,8 +81,12 @@ def run(settings: Settings) -> None:
         )
 
 
-def _plain(value: object) -> str:
-    return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make another process read the same settings, secrets included."""
+    return {
+        f"REBOUND_{name.upper()}": str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        for name, value in settings.model_dump(exclude_none=True).items()
+    }
 
 
 def _stopped(*_: object) -> None:

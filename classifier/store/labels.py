@@ -175,7 +175,7 @@ class LabelRepository:
             BatchNotFound: There is no such batch.
             ReviewRefused: It was reviewed already, or `by` gave it.
         """
-        batch = self._session.get(BatchRow, batch_id, with_for_update=True)
+        batch = self._session.get(BatchRow, batch_id, with_for_update=True, populate_existing=True)
         if batch is None:
             raise BatchNotFound(f"there is no batch {batch_id}")
         if batch.who == person(by):
