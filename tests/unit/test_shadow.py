@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 from structlog.testing import capture_logs
@@ -199,6 +200,16 @@ def test_under_a_users_taxonomy_the_standard_answers_are_compared(settings, swap
     assert answer.verdict.category == "ours"
     _, (difference,) = seen(store)
     assert (difference.champion_category, difference.challenger_category) == ("mailbox_full", "user_unknown")
+
+
+def test_the_challenger_leaves_the_memory_while_another_champion_is_loaded(settings, swapped):
+    yielding = Event()
+    live = Live(settings)
+    shadow = module.Shadow(settings, lambda: live.parts, stopping=Event(), yielding=yielding)
+    for expected in ("minilm-l4/9", None, "minilm-l4/9"):
+        shadow.work()
+        assert shadow.label == expected
+        yielding.clear() if yielding.is_set() else yielding.set()
 
 
 def test_work_ends_when_the_process_ends(settings, swapped, monkeypatch):
