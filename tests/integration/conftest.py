@@ -23,6 +23,8 @@ class Served:
 
     def __init__(self, *arguments: str, **environment: str) -> None:
         started = time.monotonic()
+        self.folder = tempfile.TemporaryDirectory(prefix="rebound-served-")
+        environment = {"data_dir": self.folder.name} | environment
         self.process = subprocess.Popen(
             [REBOUND, "serve", "--port", "0", *arguments],
             stderr=subprocess.PIPE,
@@ -43,11 +45,12 @@ class Served:
         import urllib.error
         import urllib.request
 
-        for _ in range(300):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
                     return
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.02)
         raise AssertionError("the server never answered /readyz")
 
@@ -55,6 +58,7 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(10)
         self.process.stderr.close()
+        self.folder.cleanup()
         return code
 
 
@@ -89,6 +93,7 @@ def _serve():
         if server.process.poll() is None:
             server.stop()
         server.process.stderr.close()
+        server.folder.cleanup()
 
 
 _POSTGRES = Path("/usr/lib/postgresql")
