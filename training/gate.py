@@ -187,7 +187,7 @@ def _costs(champion: Scorecard, challenger: Scorecard, rules: GateRules) -> Iter
 
 def _count(card: Card, key: str) -> int:
     """Return how many texts a share stands for."""
-    return round(card["all"].get(key, 0.0) * card["all"]["n"])
+    return int(round(card["all"].get(key, 0.0) * card["all"]["n"]))
 
 
 def _given(card: Card, name: str) -> tuple[int, int]:
