@@ -62,6 +62,7 @@ class VerdictOut(BaseModel):
     """Why one message was not delivered, and what to do."""
 
     id: str | int | None = None
+    request_id: str = Field(description="Names this answer for /v1/feedback; it is stored nowhere.")
     kind: Kind
     category: str
     confidence: float = Field(ge=0, le=1)

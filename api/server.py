@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.environment import read_settings
@@ -51,12 +52,16 @@ def run(settings: Settings) -> None:
     # Workers are fresh interpreters: what was given on the command line reaches them through the environment.
     listener.close()
     for name, value in settings.model_dump(exclude_none=True).items():
-        os.environ[f"REBOUND_{name.upper()}"] = str(value)
+        os.environ[f"REBOUND_{name.upper()}"] = _plain(value)
     with tempfile.TemporaryDirectory(prefix="rebound-metrics-") as shared:
         os.environ[SHARED] = shared
         uvicorn.run(
             "api.server:from_environment", factory=True, workers=settings.workers, host=host, port=port, **_OPTIONS
         )
+
+
+def _plain(value: object) -> str:
+    return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def _stopped(*_: object) -> None:

@@ -69,3 +69,40 @@ class BundleRefused(ReboundError):
     """A model bundle is missing, damaged, or made for another normaliser or taxonomy."""
 
     code = "bundle_refused"
+
+
+class StoreUnavailable(ReboundError):
+    """The database does not answer, or cannot carry out what was asked at this moment."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class StoreRefused(ReboundError):
+    """The database's URL names none that can be used, or a newer version of Rebound made the database."""
+
+    code = "store_refused"
+
+
+class BatchNotFound(ReboundError):
+    """There is no batch of feedback with that number."""
+
+    code = "batch_not_found"
+
+
+class ReviewRefused(ReboundError):
+    """A batch was reviewed already, or its own giver wanted to review it."""
+
+    code = "review_refused"
+
+
+class ModelNotFound(ReboundError):
+    """There is no model of that name and version, or none that an alias named before."""
+
+    code = "model_not_found"
+
+
+class ModelConflict(ReboundError):
+    """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
+
+    code = "model_conflict"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from classifier.domain import ParseLimits
@@ -22,7 +22,22 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REBOUND_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(Path("var"), description="Folder of all state.")
-    bundle_dir: Path | None = Field(None, description="Model bundle to serve; the shipped one if unset.")
+    database_url: SecretStr | None = Field(
+        None, description="Database of the store: sqlite:///PATH or postgresql://...; rebound.db in data_dir if unset."
+    )
+    flush_seconds: Annotated[float, Ge(0.1), Le(3_600)] = Field(
+        5, description="Seconds between two writes of what was counted; what a kill may lose."
+    )
+    keep_days: Annotated[int, Ge(31), Le(36_500)] = Field(400, description="Days that daily counts are kept.")
+    bundle_dir: Path | None = Field(
+        None,
+        description="Model bundle to serve, whatever the registry says; unset: the champion, else the shipped one.",
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, repr=False, description="MLflow's tracking server or store; serving follows its aliases if http(s)."
+    )
+    registered_model: str = Field("rebound", min_length=1, description="Name of the model in the MLflow registry.")
+    registry_seconds: Annotated[float, Ge(1)] = Field(30, description="Seconds between looks at the tracking server.")
     model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
     cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")
     max_body_bytes: Annotated[int, Ge(1_024)] = Field(
@@ -42,6 +57,13 @@ class Settings(BaseSettings):
         description="KEY=TAXONOMY pairs, comma-separated; KEY=* may use all of them. Unset: open to everybody.",
     )
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error)$", description="Least level of log lines.")
+
+    @property
+    def store_url(self) -> str:
+        """The store's database, with its password: for `open_store`, never for a log."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'rebound.db'}"
 
     @property
     def parse_limits(self) -> ParseLimits:

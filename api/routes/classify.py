@@ -21,6 +21,7 @@ from classifier.domain import Failure
 from classifier.errors import InvalidInput, MessageTooLarge, ReboundError
 from classifier.pipeline import Pipeline
 from classifier.record import Record, is_text, read_record
+from classifier.request_ids import request_id
 
 router = APIRouter(prefix="/v1/classify", tags=["classify"])
 NDJSON = "application/x-ndjson"
@@ -173,6 +174,7 @@ def _answered(
     metrics.count(answers)
     return [
         ({} if record.id is None else {"id": record.id})
+        | {"request_id": request_id(answer)}
         | to_document(answer, pipeline.explain(answer) if record.explain else None, vocabulary=record.vocabulary)
         for record, answer in zip(records, answers, strict=True)
     ]

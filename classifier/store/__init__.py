@@ -1,1 +1,36 @@
-"""What we remember: templates, counts, decisions, labels, pins, models and jobs, in SQLite or PostgreSQL."""
+"""What we remember: templates, counts, decisions, labels, pins, models and jobs, in SQLite or PostgreSQL.
+
+    with store.session() as session:            # one transaction: commits at the end, rolls back on error
+        LabelRepository(session).add(...)
+
+Repositories take a session and never commit. What comes back are rows of `tables`, readable after the session has ended,
+or frozen dataclasses where several tables are read.
+"""
+
+from classifier.store.jobs import JobRepository, LeaseRepository
+from classifier.store.labels import AgreedLabel, Conflict, LabelRepository
+from classifier.store.models import ModelRepository
+from classifier.store.pins import Pin, PinRepository
+from classifier.store.recorder import Recorder
+from classifier.store.session import Store, open_store
+from classifier.store.shadow import Difference, ShadowRepository
+from classifier.store.traffic import Queued, Traffic, TrafficRepository
+
+__all__ = [
+    "AgreedLabel",
+    "Conflict",
+    "Difference",
+    "JobRepository",
+    "LabelRepository",
+    "LeaseRepository",
+    "ModelRepository",
+    "Pin",
+    "PinRepository",
+    "Queued",
+    "Recorder",
+    "ShadowRepository",
+    "Store",
+    "Traffic",
+    "TrafficRepository",
+    "open_store",
+]

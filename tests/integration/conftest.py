@@ -1,13 +1,17 @@
-"""A real `rebound serve` on a socket of its own."""
+"""A real `rebound serve` on a socket of its own; a real PostgreSQL on a socket file of its own."""
 
 import os
+import pwd
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -85,3 +89,65 @@ def _serve():
         if server.process.poll() is None:
             server.stop()
         server.process.stderr.close()
+
+
+_POSTGRES = Path("/usr/lib/postgresql")
+_QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB"
+
+
+def _program(name: str) -> str:
+    """Find a program of PostgreSQL's; Debian keeps them out of the path."""
+    installed = sorted(_POSTGRES.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
+    found = shutil.which(name) or (str(installed[-1]) if installed else None)
+    if found is None:
+        pytest.skip("PostgreSQL's server programs are not installed (apt install postgresql)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Run a server that nobody else can reach; gives the URL of a database, which wants a name in place of NAME."""
+    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
+    folder = Path(tempfile.mkdtemp(prefix="rebound-pg-", dir="/tmp"))  # a socket's path is short
+    # The server refuses to be run by root.
+    account = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    as_user = ["runuser", "-u", account, "--"] if os.getuid() == 0 else []
+    if as_user:
+        shutil.chown(folder, account)
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_user, *command], check=True, stdout=subprocess.DEVNULL, cwd="/tmp")
+
+    try:
+        data, log = str(folder / "data"), str(folder / "log")
+        run(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8")
+        options = f"-c listen_addresses='' -k {folder} -p 55433 {_QUICK}"
+        run(pg_ctl, "-D", data, "-w", "-l", log, "-o", options, "start")
+        try:
+            yield f"postgresql://postgres@/NAME?host={folder}&port=55433"
+        finally:
+            run(pg_ctl, "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path) -> str:
+    """A fresh database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/deep/rebound.db"
+    import psycopg
+
+    server, name = request.getfixturevalue("postgresql"), f"t{uuid4().hex}"
+    with psycopg.connect(server.replace("NAME", "postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("NAME", name)
+
+
+@pytest.fixture
+def store(store_url):
+    from classifier.store import open_store
+
+    opened = open_store(store_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,1 @@
+"""The revisions, each a step of the schema that is never changed once released."""
