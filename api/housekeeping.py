@@ -1,7 +1,7 @@
 """What a serving process does beside answering: one thread, some steps, each every so many seconds.
 
-An error in a step is logged and tried again when the step is due next; it ends neither the thread nor the other steps,
-and no request ever waits for it.
+An error in a step is logged and tried again, at longer and longer intervals; it ends neither the thread nor the other
+steps, and no request ever waits for it.
 """
 
 import time
@@ -14,6 +14,8 @@ import structlog
 from classifier.errors import ReboundError
 
 log = structlog.get_logger()
+MOST_PAUSE = 10.0
+"""Seconds after which a step that fails is tried again at the latest: trying may hold up the other steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Housekeeping:
         self._steps = steps
         self._clock = clock
         self._due = dict.fromkeys(range(len(steps)), clock())
-        self._failing: set[str] = set()
+        self._failed: dict[str, int] = {}
         self._stopping = Event()
         self._settled = Event()
         self._thread = Thread(target=self._work, name="housekeeping", daemon=True)
@@ -64,8 +66,8 @@ class Housekeeping:
         """Run what is due, and return the seconds until something is due again."""
         for number, step in enumerate(self._steps):
             if self._due[number] <= self._clock():
-                self._run(step)
-                self._due[number] = self._clock() + step.seconds
+                pause = self._run(step)
+                self._due[number] = self._clock() + pause
         return max(0.0, min(self._due.values(), default=1.0) - self._clock())
 
     def _work(self) -> None:
@@ -77,17 +79,18 @@ class Housekeeping:
             if step.at_stop:
                 self._run(step)
 
-    def _run(self, step: Step) -> None:
+    def _run(self, step: Step) -> float:
+        """Run a step, and return the seconds until it is due again."""
         try:
             step.run()
         except Exception as error:  # whatever it is, the process goes on answering
             # Once for each time that it begins to fail: a database that is away for a night fills no disk.
-            if step.name not in self._failing:
-                self._failing.add(step.name)
+            failures = self._failed[step.name] = self._failed.get(step.name, 0) + 1
+            if failures == 1:
                 # Words of other libraries may hold what was being written; ours hold nothing of a bounce.
                 reason = str(error) if isinstance(error, ReboundError) else type(error).__name__
                 log.error("housekeeping_failed", step=step.name, reason=reason, consequence="tried again")
-        else:
-            if step.name in self._failing:
-                self._failing.discard(step.name)
-                log.info("housekeeping_recovered", step=step.name)
+            return max(step.seconds, min(MOST_PAUSE, 2.0 ** min(failures, 10)))
+        if self._failed.pop(step.name, 0):
+            log.info("housekeeping_recovered", step=step.name)
+        return step.seconds

@@ -1,21 +1,26 @@
 """Which model answers right now: a new champion is loaded beside the old one, warmed, and put in its place in one step.
 
 Requests that have begun end on the parts they began with, so none fails, and none is answered by half of each; the parts
-that they used are forgotten afterwards, bit by bit. All of it happens in a thread of its own that leaves the interpreter
-to the requests: what must hold it (reading another tokenizer) is done once and takes some tens of milliseconds at most.
+that they used are forgotten afterwards, bit by bit. All of it happens in a thread that leaves the interpreter to the
+requests: what must hold it (reading another tokenizer) is done once and takes some tens of milliseconds at most.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from threading import Event, Thread
+from threading import Event
 
 import structlog
 
+from api.heap import give_back
+from api.housekeeping import Step
+from api.shadow import WORK_SECONDS, Shadow
+from api.tracking import tracking_server
 from classifier.bootstrap import Parts, assemble, build, champion, load_model, shelf_of
 from classifier.bundle import Bundle
 from classifier.errors import BundleRefused
 from classifier.pins import Pins
-from classifier.pipeline import Recorder
+from classifier.pipeline import Answer, Recorder
 from classifier.registry import CHAMPION, ModelShelf
 from classifier.settings import Settings
 
@@ -30,10 +35,11 @@ _CHUNK = 8
 _LINGER_SECONDS = 1.0
 """How long the old parts stay as they are after the swap, for the requests that still use them."""
 _FORGET = 100
+_FORGET_PAUSE = 0.002
 
 
 class Live:
-    """The parts that answer, and what replaces them. Safe to share between threads.
+    """The parts that answer, what replaces them, and the challenger beside them. Safe to share between threads.
 
     Args:
         settings: What to build.
@@ -43,13 +49,14 @@ class Live:
 
     def __init__(self, settings: Settings, *, pins: Pins | None = None, recorder: Recorder | None = None) -> None:
         self._settings = settings
-        self._pins, self._recorder = pins, recorder
         self._shelf = shelf_of(settings)
+        self._pins = pins
+        self._stopping = Event()
+        self.shadow = Shadow(settings, lambda: self._parts, stopping=self._stopping)
+        self._recorder = _Both(recorder, self.shadow) if recorder else self.shadow
         # Read first: what changes while the parts are built is found by the first look.
         self._tried = self._shelf.stamp(CHAMPION)
-        self._parts = build(settings, pins=pins, recorder=recorder)
-        self._loading: Thread | None = None
-        self._stopping = Event()
+        self._parts = build(settings, pins=pins, recorder=self._recorder)
 
     @property
     def parts(self) -> Parts:
@@ -66,46 +73,53 @@ class Live:
         """Whether the settings name the bundle, and no pointer is followed."""
         return self._settings.bundle_dir is not None
 
-    def look(self) -> None:
-        """Begin to load another champion if the pointer was moved since the last look; never waits for it."""
-        if self.fixed or self.loading or self._stopping.is_set():
-            return
-        stamp = self._shelf.stamp(CHAMPION)
-        if stamp != self._tried:
-            self._tried = stamp
-            self._loading = Thread(target=self._reload, name="reload", daemon=True)
-            self._loading.start()
+    @property
+    def follows(self) -> str:
+        """Who decides which model answers: "bundle_dir", "mlflow" or "shelf"."""
+        if self.fixed:
+            return "bundle_dir"
+        return "mlflow" if tracking_server(self._settings) else "shelf"
 
     @property
-    def loading(self) -> bool:
-        """Whether another champion is being loaded, or the one before is being forgotten."""
-        return self._loading is not None and self._loading.is_alive()
+    def refused(self) -> str | None:
+        """Why the model that should answer does not; None if it does."""
+        return self._parts.refused or (None if self.fixed else self._shelf.refused(CHAMPION))
 
-    def close(self, *, patience: float = 5.0) -> None:
-        """Stop loading; give up waiting after this many seconds."""
-        self._stopping.set()
-        if self._loading:
-            self._loading.join(patience)
-
-    def _reload(self) -> None:
+    def look(self) -> None:
+        """Load another champion and let it answer, if the pointer was moved since the last look. One thread calls this."""
+        if self.fixed:
+            return
+        stamp = self._shelf.stamp(CHAMPION)
+        if stamp == self._tried:
+            return
+        self._tried = stamp
         started = time.monotonic()
         try:
             bundle = champion(self._settings)
-            if self._serves(bundle):
-                self._parts = replace(self._parts, refused=None)
-                return
-            fresh = self._prepared(bundle)
+            fresh = replace(self._parts, refused=None) if self._serves(bundle) else self._prepared(bundle)
         except Exception as error:  # whatever is wrong with the new one, the old one goes on
             reason = str(error) if isinstance(error, BundleRefused) else f"cannot be loaded: {type(error).__name__}"
             log.error("model_refused", reason=reason, consequence=f"{self._parts.predictor.label} goes on")
             self._parts = replace(self._parts, refused=reason)
             return
-        if self._stopping.is_set():
-            return
         old, self._parts = self._parts, fresh
-        seconds = round(time.monotonic() - started, 3)
-        log.info("model_loaded", model=fresh.predictor.label, before=old.predictor.label, seconds=seconds)
-        self._forget(old)
+        if old.predictor is not fresh.predictor:
+            seconds = round(time.monotonic() - started, 3)
+            log.info("model_loaded", model=fresh.predictor.label, before=old.predictor.label, seconds=seconds)
+            self._forget(old)
+            del old
+            give_back()
+
+    def steps(self) -> list[list[Step]]:
+        """Return what housekeeping has to do: each list in a thread of its own, for loading and asking take their time."""
+        return [
+            [Step(name="champion", seconds=LOOK_SECONDS, run=self.look)],
+            [Step(name="challenger", seconds=WORK_SECONDS, run=self.shadow.work)],
+        ]
+
+    def close(self) -> None:
+        """Make whatever loads, warms or forgets come to its end."""
+        self._stopping.set()
 
     def _serves(self, bundle: Bundle) -> bool:
         model = self._parts.model
@@ -140,7 +154,18 @@ class Live:
     def _forget(self, old: Parts) -> None:
         """Give the old memory back bit by bit: to free it all at once would hold up every other thread."""
         self._stopping.wait(_LINGER_SECONDS)
-        while old.pipeline.forget(_FORGET) and not self._stopping.wait(0.002):
-            pass
-        while old.predictor.forget(_FORGET) and not self._stopping.wait(0.002):
-            pass
+        for memory in (old.pipeline, old.predictor):
+            while memory.forget(_FORGET) and not self._stopping.wait(_FORGET_PAUSE):
+                pass
+
+
+class _Both:
+    """Two recorders as one."""
+
+    def __init__(self, first: Recorder, second: Recorder) -> None:
+        self._first, self._second = first, second
+
+    def record(self, answers: Sequence[Answer]) -> None:
+        """Remember some answers in both."""
+        self._first.record(answers)
+        self._second.record(answers)

@@ -29,7 +29,7 @@ ALIASES = (CHAMPION, CHALLENGER)
 Stamp = tuple[int, int]
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}/[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-_HISTORY, _LOCK = "history.jsonl", ".lock"
+_HISTORY, _LOCK, _REFUSED = "history.jsonl", ".lock", ".refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +154,29 @@ class ModelShelf:
             raise BundleRefused(f"{self._pointer(alias)}: holds no label of a model")
         return text
 
+    def label_or_none(self, alias: str) -> str | None:
+        """Return the label that an alias names; None for no pointer, or a damaged one."""
+        try:
+            return self.label(alias)
+        except BundleRefused:
+            return None
+
+    def refuse(self, alias: str, reason: str | None) -> None:
+        """Note why an alias could not be moved to what it should name; None when it could."""
+        path = self._pointer(alias).with_suffix(_REFUSED)
+        if reason is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            replace_text(path, reason)
+        elif path.exists():
+            path.unlink(missing_ok=True)
+
+    def refused(self, alias: str) -> str | None:
+        """Return why an alias could not be moved to what it should name; None if it could."""
+        try:
+            return self._pointer(alias).with_suffix(_REFUSED).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return None
+
     def pointed(self, alias: str) -> Path | None:
         """Return the folder of the bundle that an alias names, unchecked; None for no pointer (errors: see `label`)."""
         label = self.label(alias)
@@ -214,14 +237,12 @@ class ModelShelf:
 
     def _move(self, alias: str, label: str | None, why: str, *, back: bool = False) -> None:
         """Replace the pointer, then tell the history: what was not done is not told."""
-        try:
-            before = self.label(alias)
-        except BundleRefused:
-            before = None
+        before = self.label_or_none(alias)
         if label is None:
             self._pointer(alias).unlink(missing_ok=True)
         else:
             replace_text(self._pointer(alias), f"{label}\n")
+        self.refuse(alias, None)
         if before == label and not back:
             return  # pointed to anew, after its bundle was put right: no other model, so nothing to take back
         when = datetime.now(UTC).isoformat(timespec="seconds")

@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     flush_seconds: Annotated[float, Ge(0.1), Le(3_600)] = Field(
         5, description="Seconds between two writes of what was counted; what a kill may lose."
     )
+    labels_per_hour: Annotated[int, Ge(1)] = Field(1_000, description="Most labels that one key may give in an hour.")
+    pin_days: Annotated[int | None, Ge(1), Le(3_650)] = Field(
+        None, description="Days that a pin holds at most; unset: until a model has learned it or somebody removes it."
+    )
     keep_days: Annotated[int, Ge(31), Le(36_500)] = Field(400, description="Days that daily counts are kept.")
     bundle_dir: Path | None = Field(
         None,

@@ -26,7 +26,7 @@ _PATIENCE = {
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for a database; nothing is connected yet, SQLite's folder is made.
+    """Return an engine for a database; nothing is opened yet.
 
     Args:
         url: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.
@@ -36,7 +36,7 @@ def make_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StoreRefused("REBOUND_DATABASE_URL is no database URL") from error
     match parsed.get_backend_name():
         case "sqlite":
@@ -60,16 +60,22 @@ def _postgresql(url: URL) -> Engine:
 def _sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise StoreRefused("REBOUND_DATABASE_URL names no file; SQLite in memory cannot be shared by processes")
-    try:
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreRefused(f"the folder of the database cannot be made: {error.strerror}") from error
     engine = create_engine(
         url.set(drivername="sqlite"), connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True, pool_timeout=10
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def make_folder(engine: Engine) -> None:
+    """Make the folder of an SQLite database.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if engine.dialect.name == "sqlite":
+        Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

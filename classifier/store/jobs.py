@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from classifier.store.sql import insert_into
+from classifier.store.sql import change, insert_into
 from classifier.store.tables import JobRunRow, LeaseRow
 from classifier.store.words import masked
 
@@ -43,13 +43,8 @@ class LeaseRepository:
 
     def renew(self, name: str, owner: str, *, seconds: float, at: datetime) -> bool:
         """Hold one's lease longer; False if another has taken it meanwhile."""
-        longer = (
-            update(LeaseRow)
-            .where(LeaseRow.name == name, LeaseRow.owner == owner)
-            .values(expires_at=at + timedelta(seconds=seconds))
-            .returning(LeaseRow.owner)
-        )
-        return self._session.scalars(longer).first() is not None
+        mine = update(LeaseRow).where(LeaseRow.name == name, LeaseRow.owner == owner)
+        return change(self._session, mine.values(expires_at=at + timedelta(seconds=seconds))) == 1
 
     def release(self, name: str, owner: str) -> None:
         """Give one's lease back; another's is left alone."""
@@ -89,8 +84,7 @@ class JobRepository:
         Only whoever holds the lease may ask for it, before starting a run: then none of them goes on.
         """
         ended = update(JobRunRow).where(JobRunRow.state == RUNNING).values(state=INTERRUPTED, finished_at=at)
-        result = self._session.execute(ended)
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return change(self._session, ended)
 
     def last_done(self, profile: str | None = None) -> JobRunRow | None:
         """Return the run that was done last, of one profile or any; None if there is none."""

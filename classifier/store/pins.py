@@ -1,37 +1,18 @@
 """Human answers that hold at once, as a trail of events: the newest event of a template and taxonomy counts."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from classifier.pins import Pin
+from classifier.store.sql import chunks
 from classifier.store.tables import PinEventRow
 from classifier.store.words import masked, person
 
 _LATE = 10_000
 """Events among which one may still turn up late: ids are given in order, but transactions commit in any."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """A human answer for one template under one taxonomy.
-
-    Attributes:
-        template_id: The template.
-        taxonomy: Name of the taxonomy.
-        category: The answer.
-        who, why, at: Of the event that set it.
-        expires_at: From when on it no longer holds, UTC; None for never.
-    """
-
-    template_id: str
-    taxonomy: str
-    category: str
-    who: str
-    why: str
-    at: datetime
-    expires_at: datetime | None
 
 
 class PinRepository:
@@ -71,6 +52,19 @@ class PinRepository:
         )
         pins = (_pin(event) for event in self._session.scalars(query))
         return {(pin.template_id, pin.taxonomy): pin for pin in pins if pin is not None}
+
+    def newest(self, taxonomy: str, ids: Collection[str]) -> dict[str, PinEventRow]:
+        """Return the newest event of each of these templates under a taxonomy, by template id, where there is one."""
+        events: dict[str, PinEventRow] = {}
+        for chunk in chunks(ids):
+            newest = (
+                select(func.max(PinEventRow.id))
+                .where(PinEventRow.taxonomy == taxonomy, PinEventRow.template_id.in_(chunk))
+                .group_by(PinEventRow.template_id)
+            )
+            found = self._session.scalars(select(PinEventRow).where(PinEventRow.id.in_(newest)))
+            events |= {event.template_id: event for event in found}
+        return events
 
     def history(self, template_id: str) -> list[PinEventRow]:
         """Return all events of a template, the oldest first."""

@@ -6,12 +6,12 @@ from threading import Lock
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from classifier.errors import StoreUnavailable
-from classifier.store.engine import READING, make_engine
+from classifier.errors import ReboundError, StoreUnavailable
+from classifier.store.engine import READING, make_engine, make_folder
 from classifier.store.migrate import migrate
 
 log = structlog.get_logger()
@@ -32,6 +32,7 @@ class Store:
         self._writing = sessionmaker(engine, expire_on_commit=False)
         self._reading = sessionmaker(reader, expire_on_commit=False)
         self._ready = False
+        self._down = False
         self._lock = Lock()
 
     def prepare(self) -> None:
@@ -43,8 +44,12 @@ class Store:
         """
         if self._ready:
             return
-        with self._lock, _foreseen():
+        with self._lock, self._foreseen():
             if not self._ready:
+                try:
+                    make_folder(self.engine)
+                except OSError as error:
+                    raise self._unavailable(error) from error
                 migrate(self.engine)
                 self._ready = True
 
@@ -57,19 +62,40 @@ class Store:
             StoreRefused: A newer program made the database.
         """
         self.prepare()
-        with _foreseen(), self._writing.begin() as session:
+        with self._foreseen(), self._writing.begin() as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a transaction that only reads, and so waits for no writer (errors: see `session`)."""
         self.prepare()
-        with _foreseen(), self._reading.begin() as session:
+        with self._foreseen(), self._reading.begin() as session:
             yield session
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _foreseen(self) -> Iterator[None]:
+        """Turn what is raised when a database is away, locked, full or damaged into our one error; log its begin and end."""
+        try:
+            yield
+        except (IntegrityError, DataError):
+            raise  # the caller's doing: the database is well
+        except (DBAPIError, PoolTimeout) as error:
+            raise self._unavailable(error) from error
+        if self._down:
+            self._down = False
+            log.info("store_available")
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        if not self._down:
+            # A driver's first line names hosts and files, never values; the answer to a caller names not even those.
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            log.error("store_unavailable", reason=str(cause).strip().partition("\n")[0][:200])
+        self._down = True
+        return StoreUnavailable("the database does not answer; try again later")
 
 
 def open_store(url: str, *, must_answer: bool = True) -> Store:
@@ -87,20 +113,8 @@ def open_store(url: str, *, must_answer: bool = True) -> Store:
     store = Store(make_engine(url))
     try:
         store.prepare()
-    except StoreUnavailable:
-        if must_answer:
+    except ReboundError as error:
+        if must_answer or not isinstance(error, StoreUnavailable):
             store.close()
             raise
     return store
-
-
-@contextmanager
-def _foreseen() -> Iterator[None]:
-    """Turn what a driver raises when its database is away, locked or full into our one error."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        # The driver's first line names hosts and files, never values; the answer to a caller names not even those.
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        log.error("store_unavailable", reason=str(cause).strip().partition("\n")[0][:200])
-        raise StoreUnavailable("the database does not answer; try again later") from error

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Table
+from sqlalchemy import CursorResult, Delete, Table, Update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,11 @@ def write(session: Session, statement: Any, values: Sequence[dict[str, Any]]) ->
     """Execute one statement for many rows, some at a time."""
     for chunk in chunks(values):
         session.execute(statement, chunk)
+
+
+def change(session: Session, statement: Update | Delete) -> int:
+    """Execute an UPDATE or DELETE and return how many rows it met."""
+    return cast(CursorResult[Any], session.execute(statement)).rowcount
 
 
 def chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

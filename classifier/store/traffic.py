@@ -2,14 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, delete, func, select
+from sqlalchemy import Row, Select, and_, case, delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from classifier.store.sql import chunks, insert_into, write
-from classifier.store.tables import BatchRow, CountRow, DecisionRow, LabelRow, PinEventRow, TemplateRow
+from classifier.store.sql import change, chunks, insert_into, write
+from classifier.store.tables import (
+    BatchRow,
+    CountRow,
+    DecisionRow,
+    LabelRow,
+    PinEventRow,
+    ShadowDifferenceRow,
+    TemplateRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +81,9 @@ class TrafficRepository:
         }
 
     def remember(self, template_id: str, text: str, at: datetime) -> None:
-        """Keep a template, or that it was seen again; it is not counted."""
-        self.upsert_templates([{"id": template_id, "text": text, "first_seen": at, "last_seen": at}])
+        """Keep a template that may be new; it is not counted, and a known one stays as it is."""
+        row = {"id": template_id, "text": text, "first_seen": at, "last_seen": at}
+        self._session.execute(insert_into(self._session, TemplateRow).on_conflict_do_nothing(), [row])
 
     def upsert_templates(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add templates by column names; of known ones, first_seen and last_seen span all sightings."""
@@ -145,14 +154,15 @@ class TrafficRepository:
 
     def forget(self, before: date) -> int:
         """Delete counts of days before one, and templates that nobody saw since or ever judged; return counts deleted."""
-        gone = self._session.execute(delete(CountRow).where(CountRow.day < before))
-        kept = [select(rows.template_id) for rows in (CountRow, LabelRow, PinEventRow)]
-        unused = and_(*(TemplateRow.id.not_in(ids) for ids in kept))
-        self._session.execute(delete(TemplateRow).where(func.date(TemplateRow.last_seen) < before, unused))
-        self._session.execute(delete(DecisionRow).where(DecisionRow.template_id.not_in(select(TemplateRow.id))))
-        return int(gone.rowcount)  # type: ignore[attr-defined]
+        gone = change(self._session, delete(CountRow).where(CountRow.day < before))
+        unused = [~exists().where(rows.template_id == TemplateRow.id) for rows in _REFERRING]
+        midnight = datetime.combine(before, time(), UTC)
+        change(self._session, delete(TemplateRow).where(TemplateRow.last_seen < midnight, *unused))
+        change(self._session, delete(DecisionRow).where(~exists().where(TemplateRow.id == DecisionRow.template_id)))
+        return gone
 
 
+_REFERRING = (CountRow, LabelRow, PinEventRow, ShadowDifferenceRow)
 _ANSWERED = and_(DecisionRow.template_id == CountRow.template_id, DecisionRow.taxonomy == CountRow.taxonomy)
 
 

@@ -53,17 +53,30 @@ def test_a_step_that_fails_stops_no_other_is_tried_again_and_is_logged_once(cloc
     steps = [Step(name="store", seconds=1, run=fail), Step(name="other", seconds=1, run=other)]
     house = Housekeeping(steps, clock=clock)
     with capture_logs() as logs:
-        for clock.now in range(3):
+        for clock.now in range(8):
             house.run_due()
         state["down"] = False
-        clock.now = 3
-        house.run_due()
-    assert state["others"] == 4
+        for clock.now in range(8, 20):
+            house.run_due()
+    assert state["others"] == 20
     assert [(line["event"], line["step"]) for line in logs] == [
         ("housekeeping_failed", "store"),
         ("housekeeping_recovered", "store"),
     ]
     assert logs[0]["reason"] == "the database does not answer"
+
+
+def test_a_step_that_goes_on_failing_is_tried_less_and_less_often(clock):
+    tried = []
+
+    def fail():
+        tried.append(clock.now)
+        raise BundleRefused
+
+    house = Housekeeping([Step(name="store", seconds=1, run=fail)], clock=clock)
+    for clock.now in range(60):
+        house.run_due()
+    assert tried == [0, 2, 6, 14, 24, 34, 44, 54]
 
 
 def test_words_of_a_foreign_error_stay_out_of_the_log(clock):

@@ -27,7 +27,7 @@ from = ["user_unknown"]
 """
 
 
-class Source_:
+class Kept:
     """A database in memory."""
 
     def __init__(self, *pins):
@@ -59,7 +59,7 @@ def failure(text, **fields):
 
 
 def test_pins_follow_their_source_and_read_it_only_when_it_has_news():
-    pins, source = Pins(), Source_(pin("user_unknown"))
+    pins, source = Pins(), Kept(pin("user_unknown"))
     assert pins.refresh(source)
     assert pins.get("0" * 16, "standard").category == "user_unknown"
     assert pins.get("0" * 16, "acme") is None
@@ -74,24 +74,24 @@ def test_pins_follow_their_source_and_read_it_only_when_it_has_news():
 def test_a_pin_ends_when_it_expires_though_nobody_refreshes():
     time = [NOON]
     pins = Pins(clock=lambda: time[0])
-    pins.refresh(Source_(pin("user_unknown", expires_at=NOON + timedelta(days=1))))
+    pins.refresh(Kept(pin("user_unknown", expires_at=NOON + timedelta(days=1))))
     assert pins.get("0" * 16, "standard")
     time[0] += timedelta(days=1)
     assert pins.get("0" * 16, "standard") is None
 
 
 def test_a_source_that_fails_leaves_the_pins_as_they_were():
-    class Down(Source_):
+    class Down(Kept):
         def active(self, at):
-            raise ConnectionError
+            raise ConnectionError(at)
 
     pins, down = Pins(), Down()
-    pins.refresh(Source_(pin("user_unknown")))
+    pins.refresh(Kept(pin("user_unknown")))
     down.version = 5
     with pytest.raises(ConnectionError):
         pins.refresh(down)
     assert len(pins) == 1
-    down = Source_()
+    down = Kept()
     down.version = 5
     assert pins.refresh(down)
 
@@ -122,7 +122,7 @@ def answered(served, text, *categories, under=None, **fields):
     pipeline, pins, _ = served
     asked, tailored = failure(text, **fields), pipeline.under(under)
     template_id = pipeline.unpinned([asked])[0].template_id
-    source = Source_()
+    source = Kept()
     source.version = object()
     source.pins = [pin(category, template_id, taxonomy) for taxonomy, category in categories]
     pins.refresh(source)
@@ -177,7 +177,7 @@ def test_reports_of_no_failure_are_never_pinned(served):
     pipeline, pins, _ = served
     reply = Failure(kind=Kind.AUTO_REPLY, diagnostic=TEXT)
     template_id = pipeline.unpinned([reply])[0].template_id
-    source = Source_(pin("user_unknown", template_id))
+    source = Kept(pin("user_unknown", template_id))
     source.version = object()
     pins.refresh(source)
     assert pipeline.classify([reply])[0].verdict.action is Action.IGNORE
@@ -187,7 +187,7 @@ def test_answers_of_one_batch_keep_their_order(served):
     pipeline, pins, _ = served
     texts = ["452 4.2.2 mailbox full", TEXT, "550 5.1.1 no such user", TEXT]
     failures = [failure(text) for text in texts]
-    source = Source_(pin("greylisted", pipeline.unpinned(failures)[1].template_id))
+    source = Kept(pin("greylisted", pipeline.unpinned(failures)[1].template_id))
     source.version = object()
     pins.refresh(source)
     categories = [a.verdict.category for a in pipeline.classify(failures, [None, pipeline.under("acme"), None, None])]
