@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from classifier.normalise import template_id
 from classifier.store import AgreedLabel
-from training.dataset import Row, group_templates
+from training.dataset import Row, group_templates, key_of
 
 SOURCE = "feedback"
 HELD_OUT_FROM = 10
@@ -72,11 +72,6 @@ def feedback_of(
         sha256=_digest(f"{label.template_id} {label.category}" for label in labels),
         set_aside=len(labels) - len(taught),
     )
-
-
-def key_of(template: str) -> str:
-    """Return what two spellings of one template have in common."""
-    return " ".join(template.lower().split())
 
 
 def without(rows: Iterable[Row], feedback: Feedback) -> list[Row]:

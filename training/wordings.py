@@ -40,7 +40,20 @@ def part_of(template: str, chance: random.Random) -> str:
     return "".join(units[start : start + keep])
 
 
-def spread(rows: Sequence[Row], *, seed: int, n: int = VARIANTS) -> list[Row]:
-    """Return each row with its variants, each of the row's own weight."""
+def spread(rows: Sequence[Row], *, seed: int, most: int) -> list[Row]:
+    """Return each row with its variants, each of which weighs a quarter of the row.
+
+    Args:
+        rows: What people labelled.
+        seed: Of the variants, and of which rows are left out where there are more than `most`.
+        most: Most rows returned: the more labels there are, the fewer variants each gets.
+    """
     chance = random.Random(seed)
-    return [replace(row, template=template) for row in rows for template in variants(row, chance, n)]
+    chosen = list(rows) if len(rows) <= most else chance.sample(list(rows), most)
+    n = min(VARIANTS, most // len(chosen) - 1) if chosen else 0
+    out = []
+    for row in chosen:
+        first, *others = variants(row, chance, n)
+        out += [replace(row, template=first)]
+        out += [replace(row, template=other, weight=row.weight / 4) for other in others]
+    return out
