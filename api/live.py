@@ -53,7 +53,7 @@ class Live:
         self._pins = pins
         self._stopping = Event()
         self.shadow = Shadow(settings, lambda: self._parts, stopping=self._stopping)
-        self._recorder = _Both(recorder, self.shadow) if recorder else self.shadow
+        self._recorder = _Both(recorder, self.shadow) if recorder is not None else self.shadow
         # Read first: what changes while the parts are built is found by the first look.
         self._tried = self._shelf.stamp(CHAMPION)
         self._parts = build(settings, pins=pins, recorder=self._recorder)

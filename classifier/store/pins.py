@@ -1,6 +1,7 @@
 """Human answers that hold at once, as a trail of events: the newest event of a template and taxonomy counts."""
 
 from collections.abc import Collection
+from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
@@ -13,6 +14,8 @@ from classifier.store.words import masked, person
 
 _LATE = 10_000
 """Events among which one may still turn up late: ids are given in order, but transactions commit in any."""
+
+_PIN = tuple(field.name for field in fields(Pin))
 
 
 class PinRepository:
@@ -45,13 +48,14 @@ class PinRepository:
         A pin expires without an event: whoever keeps this looks at `expires_at`.
         """
         newest = select(func.max(PinEventRow.id)).group_by(PinEventRow.template_id, PinEventRow.taxonomy)
-        query = select(PinEventRow).where(
+        # Columns rather than rows of the table: there may be thousands, and every process reads them after each change.
+        query = select(*(getattr(PinEventRow, name) for name in _PIN)).where(
             PinEventRow.id.in_(newest),
             PinEventRow.category.is_not(None),
             or_(PinEventRow.expires_at.is_(None), PinEventRow.expires_at > at),
         )
-        pins = (_pin(event) for event in self._session.scalars(query))
-        return {(pin.template_id, pin.taxonomy): pin for pin in pins if pin is not None}
+        pins = (Pin(**dict(zip(_PIN, values, strict=True))) for values in self._session.execute(query))
+        return {(pin.template_id, pin.taxonomy): pin for pin in pins}
 
     def newest(self, taxonomy: str, ids: Collection[str]) -> dict[str, PinEventRow]:
         """Return the newest event of each of these templates under a taxonomy, by template id, where there is one."""
@@ -100,17 +104,3 @@ class PinRepository:
         self._session.add(event)
         self._session.flush()
         return event
-
-
-def _pin(event: PinEventRow) -> Pin | None:
-    if event.category is None:
-        return None
-    return Pin(
-        template_id=event.template_id,
-        taxonomy=event.taxonomy,
-        category=event.category,
-        who=event.who,
-        why=event.why,
-        at=event.at,
-        expires_at=event.expires_at,
-    )

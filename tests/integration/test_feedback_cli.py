@@ -15,6 +15,7 @@ def rebound(folder, *arguments, lines=()):
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     done = subprocess.run(
         [REBOUND, *arguments],
+        check=False,
         input=text,
         capture_output=True,
         text=True,

@@ -4,7 +4,8 @@ from api.server import environment
 from classifier.settings import Settings
 
 
-def test_the_store_lies_in_the_folder_of_all_state_unless_told_otherwise(tmp_path):
+def test_the_store_lies_in_the_folder_of_all_state_unless_told_otherwise(tmp_path, monkeypatch):
+    monkeypatch.delenv("REBOUND_DATA_DIR")
     assert Settings().store_url == "sqlite:///var/rebound.db"
     assert Settings(data_dir=tmp_path).store_url == f"sqlite:///{tmp_path}/rebound.db"
     assert Settings(database_url="postgresql://h/d").store_url == "postgresql://h/d"
