@@ -120,7 +120,7 @@ class Job:
 def run(job: Job) -> Bundle:
     """Train, export, calibrate and score; return the checked bundle."""
     started = time.monotonic()
-    _reproducible(job.seed)
+    reproducible(job.seed)
     taxonomy = standard_taxonomy()
     categories = [category.id for category in taxonomy.categories]
     data = dataset(job)
@@ -129,7 +129,7 @@ def run(job: Job) -> Bundle:
     job.out.mkdir(parents=True)
     net, tokenizer, digests = train(rows, categories, job)
     log.info("trained in %.0f s", time.monotonic() - started)
-    return _package(job, net, tokenizer, data, rows, taxonomy, {**job.origin, **digests})
+    return package(job, net, tokenizer, data, rows, taxonomy, {**job.origin, **digests})
 
 
 def dataset(job: Job) -> Dataset:
@@ -251,7 +251,7 @@ def _copy(net: BounceNet) -> BounceNet:
     return twin
 
 
-def _package(
+def package(
     job: Job,
     net: BounceNet,
     tokenizer: Tokenizer,
@@ -259,7 +259,21 @@ def _package(
     rows: Sequence[Row],
     taxonomy: Taxonomy,
     training: dict[str, Any],
+    *,
+    neighbours: Sequence[Row] | None = None,
 ) -> Bundle:
+    """Export a trained network, calibrate and score it, and return the checked bundle.
+
+    Args:
+        job: Names folder, version and test sets.
+        net: The network.
+        tokenizer: Its tokenizer.
+        data: What is calibrated on.
+        rows: What was trained on.
+        taxonomy: Of the categories.
+        training: What the manifest says of where it comes from.
+        neighbours: Rows among which the nearest ones are shown as evidence; those that were trained on if None.
+    """
     categories = [category.id for category in taxonomy.categories]
     max_tokens = Recipe().max_tokens
     shutil.copy(resource("taxonomy/standard.toml"), job.out / TAXONOMY)
@@ -283,7 +297,7 @@ def _package(
     training |= {
         "parity": {"agreement": parity.agreement, "largest_difference": parity.largest_difference},
         "seed": job.seed,
-        "profile": job.profile.name,
+        "profile": training.get("profile", job.profile.name),
         "rows": len(rows),
         "dev_rows": len(data.dev),
         "conflicts": len(data.conflicts),
@@ -291,7 +305,7 @@ def _package(
         "git_revision": git_revision(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    ours = [row for row in rows if row.source.startswith("authored/") and row.template]
+    ours = [row for row in neighbours or rows if row.source.startswith("authored/") and row.template]
     _, embeddings = raw.encode([row.template for row in ours])
     export.write_neighbours(
         job.out / NEIGHBOURS_FILE, [row.template for row in ours], [row.label for row in ours], embeddings
@@ -309,6 +323,7 @@ def _sample(rows: Sequence[Row], most: int | None, seed: int) -> list[Row]:
     return [rows[i] for i in sorted(chosen)]
 
 
-def _reproducible(seed: int) -> None:
+def reproducible(seed: int) -> None:
+    """Fix everything random, and let transformers speak of errors only."""
     transformers.set_seed(seed)
     transformers.utils.logging.set_verbosity_error()

@@ -1,6 +1,6 @@
 """From the store and the files to one lesson: which model learns on, from which labels, under which name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -54,23 +54,19 @@ def agreed_feedback(store: Store, model: Bundle, leaving: Leaving, sources: Sour
 
 
 def lesson_of(
-    profile: str,
     champion: Bundle,
     feedback: Feedback,
     *,
-    books: Books,
     sources: Sources,
     leaving: Leaving,
     traffic: Sequence[Recent],
-    scratch: Path,
-    version: str | None,
+    out: Path,
+    version: str,
     seed: int,
     progress: bool,
 ) -> Lesson:
     """Return one run's input (arguments: see `training.retrain.RetrainJob` and `Lesson`)."""
     data = sources.corpus(frozenset(champion.manifest.categories), seed=seed)
-    name = RESTARTING.get(profile, champion.manifest.name)
-    version = version or _next_version(books, champion, name)
     known = feedback.category_of
     return Lesson(
         champion=_start(champion, leaving, sources),
@@ -79,7 +75,7 @@ def lesson_of(
         traffic=[recent for recent in traffic if recent.template_id not in known],
         tests=sources.tests,
         version=version,
-        out=scratch / f"{name}-{version}",
+        out=out,
         seed=seed,
         progress=progress,
     )
@@ -96,13 +92,17 @@ def _start(champion: Bundle, leaving: Leaving, sources: Sources) -> Bundle:
     return load_bundle(resource("models/standard")) if leaving else champion
 
 
-def _next_version(books: Books, champion: Bundle, name: str) -> str:
-    """Return a version that no model of that name ever had.
+def next_version(profile: str, champion: Bundle, taken: Collection[str]) -> str:
+    """Return a version that no model of the name that a profile gives has, among labels that are taken.
 
     What learns on from version 2 is 2.1, 2.2...: whole numbers are those of shipped models, and a later program may ship 3.
     """
-    with books.store.reading() as session:
-        labels = [row.label for row in ModelRepository(session).list(10_000)]
-    taken = {label.removeprefix(f"{name}/") for label in [*labels, *books.shelf.labels()]}
+    name = RESTARTING.get(profile, champion.manifest.name)
     stem = f"{champion.manifest.version.partition('.')[0]}." if name == champion.manifest.name else ""
-    return next(version for n in count(1) if (version := f"{stem}{n}") not in taken)
+    return next(version for n in count(1) if f"{name}/{(version := f'{stem}{n}')}" not in taken)
+
+
+def labels_taken(books: Books) -> set[str]:
+    """Return the labels of all models that were ever registered or put on the shelf."""
+    with books.store.reading() as session:
+        return {*books.shelf.labels(), *(row.label for row in ModelRepository(session).list(100_000))}

@@ -25,7 +25,7 @@ from training.findings import Findings, judged
 from training.gate import GateRules
 from training.lease import Lease
 from training.lesson import Lesson
-from training.prepare import Leaving, agreed_feedback, lesson_of, serving
+from training.prepare import Leaving, agreed_feedback, labels_taken, lesson_of, next_version, serving
 from training.profiles import RESTARTING, learn
 from training.promote import Books, Promotion, adopt, books_of, movable, promote, register
 from training.registry import RunRecord
@@ -140,9 +140,10 @@ class _Run:
         champion = serving(self.job.settings)
         adopted = adopt(self.books, champion)
         lesson = lesson_of(
-            self.job.profile, champion, agreed_feedback(self.store, champion, self.job.leaving, self.job.sources),
-            books=self.books, sources=self.job.sources, leaving=self.job.leaving, traffic=last_week(self.store),
-            scratch=self._scratch, version=self.job.version, seed=self.job.seed, progress=self.job.progress,
+            champion, agreed_feedback(self.store, champion, self.job.leaving, self.job.sources),
+            sources=self.job.sources, leaving=self.job.leaving, traffic=last_week(self.store), out=self._scratch / "bundle",
+            version=self.job.version or next_version(self.job.profile, champion, labels_taken(self.books)),
+            seed=self.job.seed, progress=self.job.progress,
         )  # fmt: skip
         with self.store.reading() as session:
             cause, reason = why_run(
