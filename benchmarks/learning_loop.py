@@ -21,8 +21,8 @@ import httpx2 as httpx
 from benchmarks.served import SCRIPTS, served
 
 POOL = Path(__file__).parents[1] / "tests/data/simulation/new_wordings.jsonl"
-FAMILIES, LABELLED, SIBLINGS = 5, 4, 2
-"""So many causes, and of each so many wordings that people label and that nobody does."""
+FAMILIES, WORDINGS = 3, 10
+"""So many causes, and of each so many wordings; people label two of three."""
 _PATIENCE_SECONDS = 20
 
 
@@ -124,11 +124,12 @@ def _drawn(client: httpx.Client, provider: str) -> tuple[list[Wording], list[Wor
     for row, answer in zip(mine, classified(client, [row["text"] for row in mine]), strict=True):
         if answer["category"] != row["label"]:
             wrong[row["family"]].append(Wording(row["text"], row["label"]))
-    need = LABELLED + SIBLINGS
-    enough = [some[:need] for _, some in sorted(wrong.items()) if len(some) >= need][:FAMILIES]
+    enough = [some[:WORDINGS] for _, some in sorted(wrong.items()) if len(some) >= WORDINGS][:FAMILIES]
     if len(enough) < FAMILIES:
         raise RuntimeError(f"the champion gets too few wordings of {provider} wrong")
-    return [w for some in enough for w in some[:LABELLED]], [w for some in enough for w in some[LABELLED:]]
+    drawn = [wording for some in enough for wording in some]
+    siblings = drawn[2::3]
+    return [wording for wording in drawn if wording not in siblings], siblings
 
 
 def _right(client: httpx.Client, wordings: Sequence[Wording]) -> int:
