@@ -17,10 +17,12 @@ from classifier.normalise import template_id
 from classifier.resources import resource
 from classifier.settings import Settings
 from classifier.store import LabelRepository, ModelRepository, PinRepository, TrafficRepository, open_store
-from training.prepare import next_version, serving
-from training.promote import adopt, books_of, promote, register, roll_back
+from training.prepare import next_version
+from training.promote import adopt, books_of, promote, register, roll_back, serving
 from training.registry import Registry, RunRecord
 
+SHIPPED = load_bundle(resource("models/standard")).manifest.label
+VERSION = SHIPPED.partition("/")[2]
 KNOWN = "550 5.1.1 no such user here"
 UNHEARD = "554 5.7.1 [corvane] Orchard: tag names no tree of ours"
 
@@ -76,7 +78,7 @@ def place(tmp_path):
 
 def test_the_shipped_model_is_champion_and_version_1_from_the_first_run_on(place):
     row = adopt(place.books, serving(place.settings))
-    assert (row.label, row.state, row.registry_version) == ("minilm-l4/2", "champion", "1")
+    assert (row.label, row.state, row.registry_version) == (SHIPPED, "champion", "1")
     assert place.books.registry.aliases() == {"champion": "1"}
     assert place.shelf.label("champion") is None  # no pointer: whatever the program ships serves
     assert adopt(place.books, serving(place.settings)).label == row.label
@@ -84,20 +86,20 @@ def test_the_shipped_model_is_champion_and_version_1_from_the_first_run_on(place
 
 
 def test_promotion_moves_alias_pointer_and_state(place):
-    label = place.challenger("2.1")
+    label = place.challenger(f"{VERSION}.1")
     assert place.books.registry.aliases() == {"champion": "1", "challenger": "2"}
     done = promote(place.settings, place.books, by="ann", why="looks good")
-    assert (done.champion, done.before) == (label, "minilm-l4/2")
+    assert (done.champion, done.before) == (label, SHIPPED)
     assert place.books.registry.aliases() == {"champion": "2"}
     assert (place.shelf.label("champion"), place.shelf.label("challenger")) == (label, None)
-    assert place.states() == {"minilm-l4/2": "retired", label: "champion"}
+    assert place.states() == {SHIPPED: "retired", label: "champion"}
     (noted,) = place.row(label).figures["promotions"]
-    assert (noted["by"], noted["why"], noted["before"]) == ("ann", "looks good", "minilm-l4/2")
+    assert (noted["by"], noted["why"], noted["before"]) == ("ann", "looks good", SHIPPED)
     assert serving(place.settings).manifest.label == label
 
 
 def test_the_gates_objections_stop_a_promotion_until_somebody_overrules_them_with_a_reason(place):
-    label = place.challenger("2.1", objections=["recall of user_unknown falls"])
+    label = place.challenger(f"{VERSION}.1", objections=["recall of user_unknown falls"])
     with pytest.raises(PromotionRefused, match="recall of user_unknown falls"):
         promote(place.settings, place.books, by="ann")
     with pytest.raises(PromotionRefused, match="says why"):
@@ -108,27 +110,27 @@ def test_the_gates_objections_stop_a_promotion_until_somebody_overrules_them_wit
 
 
 def test_roll_back_returns_to_the_shipped_model_and_further_back_there_is_nothing(place):
-    label = place.challenger("2.1")
+    label = place.challenger(f"{VERSION}.1")
     promote(place.settings, place.books, by="ann")
     done = roll_back(place.settings, place.books, by="ann", why="worse")
-    assert (done.champion, done.before) == ("minilm-l4/2", label)
+    assert (done.champion, done.before) == (SHIPPED, label)
     assert place.shelf.label("champion") is None
     assert place.books.registry.aliases() == {"champion": "1"}
-    assert place.states() == {"minilm-l4/2": "champion", label: "retired"}
+    assert place.states() == {SHIPPED: "champion", label: "retired"}
     with pytest.raises(ModelNotFound):
         roll_back(place.settings, place.books, by="ann")
 
 
 def test_rolling_back_twice_goes_two_models_back(place):
-    for version in ("2.1", "2.2"):
+    for version in (f"{VERSION}.1", f"{VERSION}.2"):
         place.challenger(version)
         promote(place.settings, place.books, by="ann")
-    assert roll_back(place.settings, place.books, by="ann").champion == "minilm-l4/2.1"
-    assert roll_back(place.settings, place.books, by="ann").champion == "minilm-l4/2"
+    assert roll_back(place.settings, place.books, by="ann").champion == f"{SHIPPED}.1"
+    assert roll_back(place.settings, place.books, by="ann").champion == SHIPPED
 
 
 def test_a_model_can_be_promoted_by_its_label_whatever_its_state(place):
-    first, second = place.challenger("2.1"), place.challenger("2.2")
+    first, second = place.challenger(f"{VERSION}.1"), place.challenger(f"{VERSION}.2")
     assert place.states()[first] == "retired"  # a newer challenger took its place
     promote(place.settings, place.books, first, by="ann")
     assert place.shelf.label("champion") == first
@@ -138,16 +140,16 @@ def test_a_model_can_be_promoted_by_its_label_whatever_its_state(place):
 
 
 def test_a_damaged_bundle_is_not_promoted(place):
-    label = place.challenger("2.1")
+    label = place.challenger(f"{VERSION}.1")
     (place.shelf.path(label) / "model.onnx").write_bytes(b"torn")
     with pytest.raises(BundleRefused):
         promote(place.settings, place.books, by="ann")
     assert place.books.registry.aliases()["champion"] == "1"
-    assert place.states()["minilm-l4/2"] == "champion"
+    assert place.states()[SHIPPED] == "champion"
 
 
 def test_a_bundle_that_another_machine_made_is_fetched_from_the_registry(place):
-    label = place.challenger("2.1")
+    label = place.challenger(f"{VERSION}.1")
     place.shelf.clear("challenger")
     shutil.rmtree(place.shelf.path(label))
     promote(place.settings, place.books, label, by="ann")
@@ -155,7 +157,7 @@ def test_a_bundle_that_another_machine_made_is_fetched_from_the_registry(place):
 
 
 def test_a_fixed_bundle_is_no_champion_to_replace(place, tmp_path):
-    place.challenger("2.1")
+    place.challenger(f"{VERSION}.1")
     fixed = place.settings.model_copy(update={"bundle_dir": resource("models/standard")})
     with pytest.raises(ModelFixed):
         promote(fixed, place.books, by="ann")
@@ -165,7 +167,7 @@ def test_pins_that_the_champion_knows_by_itself_are_released_and_come_back_when_
     place.pinned(KNOWN, "user_unknown")
     place.pinned(UNHEARD, "user_unknown")
     place.pinned("552 5.2.2 mailbox full", "mailbox_full", why="agreed with the customer")
-    place.challenger("2.1")
+    place.challenger(f"{VERSION}.1")
     done = promote(place.settings, place.books, by="ann")
     assert (done.pins.released, done.pins.renewed) == (1, 0)
     assert set(place.pins().values()) == {"label", "agreed with the customer"}
@@ -177,8 +179,8 @@ def test_pins_that_the_champion_knows_by_itself_are_released_and_come_back_when_
 def test_a_pin_comes_back_when_a_later_champion_has_forgotten_what_an_earlier_one_knew(place):
     place.pinned(UNHEARD, "user_unknown")
     with place.store.session() as session:
-        PinRepository(session).remove(template_id=template_id(UNHEARD), taxonomy="standard", who="model:minilm-l4/2", why="learned", at=datetime.now(UTC))  # fmt: skip
-    place.challenger("2.1")
+        PinRepository(session).remove(template_id=template_id(UNHEARD), taxonomy="standard", who=f"model:{SHIPPED}", why="learned", at=datetime.now(UTC))  # fmt: skip
+    place.challenger(f"{VERSION}.1")
     assert promote(place.settings, place.books, by="ann").pins.renewed == 1
     assert place.pins() == {template_id(UNHEARD): "forgotten"}
 
@@ -186,8 +188,8 @@ def test_a_pin_comes_back_when_a_later_champion_has_forgotten_what_an_earlier_on
 def test_a_pin_comes_back_only_for_as_long_as_it_was_wanted(place):
     place.pinned(KNOWN, "user_unknown", expires_at=datetime.now(UTC) - timedelta(seconds=1))
     with place.store.session() as session:
-        PinRepository(session).remove(template_id=template_id(KNOWN), taxonomy="standard", who="model:minilm-l4/2.1", why="learned", at=datetime.now(UTC))  # fmt: skip
-    place.challenger("2.1")
+        PinRepository(session).remove(template_id=template_id(KNOWN), taxonomy="standard", who=f"model:{SHIPPED}.1", why="learned", at=datetime.now(UTC))  # fmt: skip
+    place.challenger(f"{VERSION}.1")
     promote(place.settings, place.books, by="ann", keep_pins=True)
     assert roll_back(place.settings, place.books, by="ann").pins.renewed == 1
     assert place.pins() == {}
@@ -195,15 +197,15 @@ def test_a_pin_comes_back_only_for_as_long_as_it_was_wanted(place):
 
 def test_pins_stay_where_somebody_wants_them_to(place):
     place.pinned(KNOWN, "user_unknown")
-    place.challenger("2.1")
+    place.challenger(f"{VERSION}.1")
     assert promote(place.settings, place.books, by="ann", keep_pins=True).pins.released == 0
     assert place.pins() == {template_id(KNOWN): "label"}
 
 
 def test_versions_count_on_below_the_shipped_one(place):
     shipped = serving(place.settings)
-    assert next_version("heads", shipped, set()) == "2.1"
-    assert next_version("full", shipped, {"minilm-l4/2.1", "minilm-l4/2.3"}) == "2.2"
+    assert next_version("heads", shipped, set()) == f"{VERSION}.1"
+    assert next_version("full", shipped, {f"{SHIPPED}.1", f"{SHIPPED}.3"}) == f"{VERSION}.2"
     assert next_version("quick", shipped, {"quick-l2/1"}) == "2"
 
 
@@ -221,17 +223,17 @@ def cli(place, *arguments):
 
 
 def test_the_command_line_promotes_by_version_lists_and_rolls_back(place):
-    label = place.challenger("2.1", objections=["slower"])
+    label = place.challenger(f"{VERSION}.1", objections=["slower"])
     refused = cli(place, "promote")
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith(
-        "rebound-train: promotion_refused: the gate objects to minilm-l4/2.1"
+        "rebound-train: promotion_refused: the gate objects to {SHIPPED}.1"
     )
     assert cli(place, "promote", "--despite-objections").returncode == 2
     done = cli(place, "promote", "--version", "2", "--despite-objections", "--by", "ann", "--why", "it is night")
-    assert json.loads(done.stdout) == {"champion": label, "before": "minilm-l4/2", "pins_released": 0, "pins_renewed": 0}  # fmt: skip
+    assert json.loads(done.stdout) == {"champion": label, "before": SHIPPED, "pins_released": 0, "pins_renewed": 0}  # fmt: skip
     listed = [json.loads(line) for line in cli(place, "models").stdout.splitlines()]
-    assert [(row["model"], row["state"], row["objections"]) for row in listed] == [(label, "champion", ["slower"]), ("minilm-l4/2", "retired", [])]  # fmt: skip
-    assert json.loads(cli(place, "rollback", "--why", "worse").stdout)["champion"] == "minilm-l4/2"
+    assert [(row["model"], row["state"], row["objections"]) for row in listed] == [(label, "champion", ["slower"]), (SHIPPED, "retired", [])]  # fmt: skip
+    assert json.loads(cli(place, "rollback", "--why", "worse").stdout)["champion"] == SHIPPED
     nothing = cli(place, "rollback")
     assert (nothing.returncode, "model_not_found" in nothing.stderr) == (1, True)

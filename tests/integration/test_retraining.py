@@ -56,6 +56,10 @@ SIBLINGS = {
 }  # fmt: skip
 
 
+SHIPPED = load_bundle(resource("models/standard")).manifest.label
+NEW = f"{SHIPPED}.1"
+
+
 def pairs(texts):
     return [(text, category) for category, of in texts.items() for text in of]
 
@@ -132,11 +136,11 @@ def right(bundle, texts):
 
 def test_the_model_learns_what_people_said_and_is_promoted(learnt):
     place, outcome = learnt
-    assert (outcome.state, outcome.objections, outcome.model) == ("promoted", [], "minilm-l4/2.1")
-    assert place.shelf.label("champion") == "minilm-l4/2.1"
+    assert (outcome.state, outcome.objections, outcome.model) == ("promoted", [], NEW)
+    assert place.shelf.label("champion") == NEW
     assert place.shelf.label("challenger") is None
-    assert place.states() == {"minilm-l4/2": "retired", "minilm-l4/2.1": "champion"}
-    assert place.runs() == [("heads", "done", "minilm-l4/2.1")]
+    assert place.states() == {SHIPPED: "retired", NEW: "champion"}
+    assert place.runs() == [("heads", "done", NEW)]
 
 
 def test_wordings_that_nobody_labelled_follow(learnt):
@@ -155,7 +159,7 @@ def test_old_knowledge_stays(learnt):
 def test_the_bundle_says_where_it_comes_from(learnt):
     place, outcome = learnt
     training = place.shelf.bundle(outcome.model).manifest.training
-    assert (training["start"], training["profile"]) == ("minilm-l4/2", "heads")
+    assert (training["start"], training["profile"]) == (SHIPPED, "heads")
     assert (training["feedback_rows"], training["feedback_held_out"], training["labels_until"]) == (8, 2, 10)
     assert training["parity"]["agreement"] >= 0.97
 
@@ -168,7 +172,7 @@ def test_pins_that_the_model_has_learned_are_released_and_others_stay(learnt):
     gone = {template_id(text) for text, _ in pairs(LABELLED)} - place.pinned()
     with place.store.reading() as session:
         last = PinRepository(session).history(min(gone))[-1]
-    assert (last.why, last.who, last.category) == ("learned", "model:minilm-l4/2.1", None)
+    assert (last.why, last.who, last.category) == ("learned", f"model:{NEW}", None)
 
 
 def test_the_impact_on_last_weeks_traffic_is_listed(learnt):
@@ -185,11 +189,11 @@ def test_the_registry_has_run_version_and_aliases(learnt):
 
     place, _ = learnt
     registry = registry_of(place.settings)
-    champion, new = registry.version_of("minilm-l4/2"), registry.version_of("minilm-l4/2.1")
+    champion, new = registry.version_of(SHIPPED), registry.version_of(NEW)
     assert (champion, new) == ("1", "2")
     assert registry.aliases() == {"champion": "2"}
     with registry.fetched("2") as folder:
-        assert load_bundle(folder).manifest.label == "minilm-l4/2.1"
+        assert load_bundle(folder).manifest.label == NEW
     artifacts = {str(path.relative_to(place.settings.data_dir / "mlartifacts")).partition("/artifacts/")[2] for path in (place.settings.data_dir / "mlartifacts").rglob("*") if path.is_file()}  # fmt: skip
     assert {"bundle/model.onnx", "report/model-card.md", "report/gate.json", "objections.json", "data_sha256.json"} <= artifacts  # fmt: skip
     assert any(name.endswith("-reliability.png") for name in artifacts)
@@ -225,9 +229,9 @@ def test_labels_that_call_hundreds_of_missing_users_full_mailboxes_are_not_promo
     outcome = retrain(place.job(promote=True))
     assert (outcome.state, place.shelf.label("champion")) == ("registered", None)
     assert any(sentence.startswith("recall of user_unknown falls") for sentence in outcome.objections)
-    assert place.states() == {"minilm-l4/2": "champion", "minilm-l4/2.1": "challenger"}
+    assert place.states() == {SHIPPED: "champion", NEW: "challenger"}
     again = retrain(place.job(promote=True))
-    assert (again.state, again.reason) == ("nothing new", "minilm-l4/2.1 was made of the same labels, from minilm-l4/2")
+    assert (again.state, again.reason) == ("nothing new", f"{NEW} was made of the same labels, from {SHIPPED}")
 
 
 def test_only_one_run_goes_on_at_a_time(place):
@@ -300,7 +304,7 @@ def test_labels_of_a_person_can_be_left_out_and_the_model_is_rebuilt_from_one_th
     outcome = retrain(place.job(leaving=Leaving(who=("by:mallory",))))
     training = place.shelf.bundle(outcome.model).manifest.training
     assert training["feedback_rows"] + training["feedback_held_out"] == 9
-    assert training["start"] == "minilm-l4/2"
+    assert training["start"] == SHIPPED
 
 
 def test_too_few_new_labels_ask_for_no_run(place):
