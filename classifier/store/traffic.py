@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, delete, exists, func, select
+from sqlalchemy import Select, and_, case, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from classifier.store.sql import change, chunks, insert_into, write
@@ -126,7 +126,7 @@ class TrafficRepository:
         if taxonomy is not None:
             query = query.where(CountRow.taxonomy == taxonomy)
         query = query.order_by(CountRow.day, CountRow.template_id, CountRow.provider, CountRow.taxonomy)
-        return [_traffic(row) for row in self._session.execute(query)]
+        return [Traffic(**row._asdict()) for row in self._session.execute(query)]
 
     def queue(self, taxonomy: str, limit: int, *, since: date | None = None) -> list[Queued]:
         """Return templates without an accepted label, those first whose failures are most often answered in doubt.
@@ -163,31 +163,29 @@ class TrafficRepository:
 
 
 _REFERRING = (CountRow, LabelRow, PinEventRow, ShadowDifferenceRow)
-_ANSWERED = and_(DecisionRow.template_id == CountRow.template_id, DecisionRow.taxonomy == CountRow.taxonomy)
 
 
-def _counted() -> Select[CountRow, TemplateRow, DecisionRow]:
+def _counted() -> Select[*tuple[Any, ...]]:
+    """Select what `Traffic` is made of, column by column: objects of each row would cost twice the time."""
     return (
-        select(CountRow, TemplateRow, DecisionRow)
+        select(
+            CountRow.template_id,
+            TemplateRow.text,
+            CountRow.taxonomy,
+            CountRow.provider,
+            CountRow.day,
+            CountRow.n,
+            DecisionRow.category,
+            DecisionRow.confidence,
+            DecisionRow.action,
+            DecisionRow.source,
+            TemplateRow.first_seen,
+        )
         .join(TemplateRow, TemplateRow.id == CountRow.template_id)
-        .join(DecisionRow, _ANSWERED)
-    )
-
-
-def _traffic(row: Row[CountRow, TemplateRow, DecisionRow]) -> Traffic:
-    count, template, decision = row
-    return Traffic(
-        template_id=template.id,
-        text=template.text,
-        taxonomy=count.taxonomy,
-        provider=count.provider,
-        day=count.day,
-        n=count.n,
-        category=decision.category,
-        confidence=decision.confidence,
-        action=decision.action,
-        source=decision.source,
-        first_seen=template.first_seen,
+        .join(
+            DecisionRow,
+            and_(DecisionRow.template_id == CountRow.template_id, DecisionRow.taxonomy == CountRow.taxonomy),
+        )
     )
 
 
@@ -196,10 +194,11 @@ def _queued(taxonomy: str, since: date | None) -> Select[TemplateRow, DecisionRo
     if since is not None:
         counted = counted.where(CountRow.day >= since)
     seen = counted.group_by(CountRow.template_id).subquery()
-    judged = (
-        select(LabelRow.template_id)
-        .join(BatchRow, BatchRow.id == LabelRow.batch_id)
-        .where(LabelRow.taxonomy == taxonomy, BatchRow.state == "accepted")
+    judged = exists().where(
+        LabelRow.template_id == TemplateRow.id,
+        LabelRow.taxonomy == taxonomy,
+        BatchRow.id == LabelRow.batch_id,
+        BatchRow.state == "accepted",
     )
     # A sure answer is sometimes wrong too: in great numbers it is looked at before rare doubtful ones.
     doubt = seen.c.n * (1.01 - DecisionRow.confidence)
@@ -207,6 +206,6 @@ def _queued(taxonomy: str, since: date | None) -> Select[TemplateRow, DecisionRo
         select(TemplateRow, DecisionRow, seen.c.n)
         .join(seen, seen.c.template_id == TemplateRow.id)
         .join(DecisionRow, and_(DecisionRow.template_id == TemplateRow.id, DecisionRow.taxonomy == taxonomy))
-        .where(TemplateRow.id.not_in(judged))
+        .where(~judged)
         .order_by(doubt.desc(), TemplateRow.id)
     )
