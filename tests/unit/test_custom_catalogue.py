@@ -35,7 +35,7 @@ class OneFitter:
         self.digest = digest
         self.asked = 0
 
-    def fit(self, draft):
+    def fit(self, draft, **_):
         self.asked += 1
         learned = tuple(category.id for category in draft.learned)
         head = Head(
