@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, delete, exists, func, select
+from sqlalchemy import Select, and_, case, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from classifier.store.sql import change, chunks, insert_into, write
@@ -126,7 +126,7 @@ class TrafficRepository:
         if taxonomy is not None:
             query = query.where(CountRow.taxonomy == taxonomy)
         query = query.order_by(CountRow.day, CountRow.template_id, CountRow.provider, CountRow.taxonomy)
-        return [_traffic(row) for row in self._session.execute(query)]
+        return [Traffic(**row) for row in self._session.execute(query).mappings()]
 
     def queue(self, taxonomy: str, limit: int, *, since: date | None = None) -> list[Queued]:
         """Return templates without an accepted label, those first whose failures are most often answered in doubt.
@@ -166,28 +166,24 @@ _REFERRING = (CountRow, LabelRow, PinEventRow, ShadowDifferenceRow)
 _ANSWERED = and_(DecisionRow.template_id == CountRow.template_id, DecisionRow.taxonomy == CountRow.taxonomy)
 
 
-def _counted() -> Select[CountRow, TemplateRow, DecisionRow]:
+def _counted() -> Select[*tuple[Any, ...]]:
+    # Columns and not rows: a month of a large sender is a million of them, and objects would take gigabytes.
     return (
-        select(CountRow, TemplateRow, DecisionRow)
+        select(
+            CountRow.template_id,
+            TemplateRow.text,
+            CountRow.taxonomy,
+            CountRow.provider,
+            CountRow.day,
+            CountRow.n,
+            DecisionRow.category,
+            DecisionRow.confidence,
+            DecisionRow.action,
+            DecisionRow.source,
+            TemplateRow.first_seen,
+        )
         .join(TemplateRow, TemplateRow.id == CountRow.template_id)
         .join(DecisionRow, _ANSWERED)
-    )
-
-
-def _traffic(row: Row[CountRow, TemplateRow, DecisionRow]) -> Traffic:
-    count, template, decision = row
-    return Traffic(
-        template_id=template.id,
-        text=template.text,
-        taxonomy=count.taxonomy,
-        provider=count.provider,
-        day=count.day,
-        n=count.n,
-        category=decision.category,
-        confidence=decision.confidence,
-        action=decision.action,
-        source=decision.source,
-        first_seen=template.first_seen,
     )
 
 
