@@ -1,8 +1,9 @@
 """Who asks, and under which taxonomy: API keys, where any are configured."""
 
+import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from classifier.custom.draft import STANDARD
 from classifier.errors import TaxonomyNotFound, Unauthorized
@@ -17,10 +18,18 @@ class Caller:
     Attributes:
         default: Taxonomy of a record that names none; None for the standard one.
         only: The one taxonomy beside the standard one that may be used; None for all of them.
+        who: The key, by the head of its digest; None where everybody is who they say.
     """
 
     default: str | None = None
     only: str | None = None
+    who: str | None = None
+
+    def named(self, by: str | None) -> str:
+        """Return who the caller is: the key's holder, whatever name is given; without keys, whoever they say."""
+        if self.who is not None:
+            return self.who
+        return "anonymous" if by is None else f"by:{by}"
 
     def chosen(self, name: str | None) -> str | None:
         """Return the taxonomy for a record that names this one, or none.
@@ -38,7 +47,7 @@ class Caller:
 
     def under(self, name: str | None) -> "Caller":
         """Return the same caller with another default (errors: see `chosen`)."""
-        return self if name is None else Caller(default=self.allowed(name), only=self.only)
+        return self if name is None else replace(self, default=self.allowed(name))
 
 
 OPEN = Caller()
@@ -66,4 +75,7 @@ def identify(keys: Mapping[str, str], given: str | None) -> Caller:
             found = taxonomy
     if found is None:
         raise Unauthorized("send a valid key in the X-API-Key header")
-    return OPEN if found == EVERY else Caller(default=None if found == STANDARD else found, only=found)
+    who = f"key:{hashlib.sha256((given or '').encode()).hexdigest()[:12]}"
+    if found == EVERY:
+        return Caller(who=who)
+    return Caller(default=None if found == STANDARD else found, only=found, who=who)

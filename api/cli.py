@@ -126,6 +126,25 @@ def _crosswalk(vocabulary: str) -> "Crosswalk":
 
 
 @main.command()
+def feedback(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="JSONL; - is standard input.")] = "-",
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who says so, for lines that do not say it themselves.")
+    ] = None,
+) -> None:
+    """Give feedback: one JSON object a line, as for POST /v1/feedback; print what became of each, one object a line.
+
+    The store is the one of the settings, so running servers that share it follow within two seconds.
+
+    Exit status: 0 all was taken, 1 some lines were refused (each has a line on standard error), 2 wrong usage, no store.
+    """
+    from api.feedback_cli import give
+
+    settings = read_settings()
+    raise typer.Exit(give(settings, file, by))
+
+
+@main.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (REBOUND_HOST).")] = None,
     port: Annotated[

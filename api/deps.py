@@ -6,16 +6,30 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Request
 
 from api.callers import Caller, identify
+from api.live import Live
+from api.memory import Memory
 from api.metrics import Metrics
 from classifier.bootstrap import Parts
 from classifier.crosswalks import crosswalk
+from classifier.custom.draft import STANDARD
 from classifier.errors import InvalidInput
+from classifier.feedback.desk import FeedbackDesk
 from classifier.settings import Settings
 
 
+def _live(request: Request) -> Live:
+    live: Live = request.app.state.live
+    return live
+
+
 def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts
+    """What answers now: a request takes it once, and so is answered by one model from beginning to end."""
+    return _live(request).parts
+
+
+def _memory(request: Request) -> Memory:
+    memory: Memory = request.app.state.memory
+    return memory
 
 
 def _settings(request: Request) -> Settings:
@@ -58,12 +72,41 @@ async def _chooser(
     return caller.under(taxonomy)
 
 
+def _taxonomy(
+    caller: Annotated[Caller, Depends(_caller)],
+    parts: Annotated[Parts, Depends(_parts)],
+    taxonomy: Annotated[str | None, Query(description="Name of a taxonomy; the key's by default.")] = None,
+) -> str:
+    name = caller.chosen(taxonomy)
+    parts.pipeline.under(name)
+    return name or STANDARD
+
+
+def _desk(
+    memory: Annotated[Memory, Depends(_memory)],
+    parts: Annotated[Parts, Depends(_parts)],
+    settings: Annotated[Settings, Depends(_settings)],
+) -> FeedbackDesk:
+    return FeedbackDesk(
+        memory.store,
+        parts.pipeline,
+        memory.pins,
+        labels_per_hour=settings.labels_per_hour,
+        pin_days=settings.pin_days,
+    )
+
+
+LiveDep = Annotated[Live, Depends(_live)]
 PartsDep = Annotated[Parts, Depends(_parts)]
+MemoryDep = Annotated[Memory, Depends(_memory)]
+DeskDep = Annotated[FeedbackDesk, Depends(_desk)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 BodyDep = Annotated[bytes, Depends(_body)]
 CallerDep = Annotated[Caller, Depends(_caller)]
 ChooserDep = Annotated[Caller, Depends(_chooser)]
+TaxonomyDep = Annotated[str, Depends(_taxonomy)]
+LimitParam = Annotated[int, Query(ge=1, le=1_000, description="Most that are returned.")]
 VocabularyDep = Annotated[str | None, Depends(_vocabulary)]
 
 

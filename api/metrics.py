@@ -2,7 +2,7 @@
 
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from classifier.pipeline import Answer
@@ -25,6 +25,10 @@ class Metrics:
             buckets=(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5),
             registry=registry,
         )
+
+        self.feedback = Counter("rebound_feedback", "Feedback by what became of it.", ["state"], registry=registry)
+        # Every process holds the same pins: the one that looked last tells.
+        self.pins = Gauge("rebound_pins", "Pins held.", registry=registry, multiprocess_mode="mostrecent")
 
     def count(self, answers: list[Answer]) -> None:
         """Count the verdicts of one request."""

@@ -17,17 +17,25 @@ STATUS = {
     "invalid_input": 400,
     "unreadable_input": 400,
     "unknown_vocabulary": 400,
+    "unknown_category": 400,
     "unauthorized": 401,
+    "second_person_needed": 403,
     "not_found": 404,
     "taxonomy_not_found": 404,
     "batch_not_found": 404,
+    "template_not_found": 404,
+    "pin_not_found": 404,
     "model_not_found": 404,
     "method_not_allowed": 405,
+    "model_conflict": 409,
+    "model_fixed": 409,
     "review_refused": 409,
     "message_too_large": 413,
     "unsupported_media_type": 415,
     "invalid_taxonomy": 422,
+    "too_many_labels": 429,
     "bundle_refused": 503,
+    "registry_unavailable": 503,
     "store_unavailable": 503,
     "store_refused": 503,
     "invalid_crosswalk": 500,
@@ -38,16 +46,24 @@ TITLES = {
     "invalid_input": "The request is not of the documented form",
     "unreadable_input": "The input could not be read",
     "unknown_vocabulary": "There is no vocabulary of this name",
+    "unknown_category": "The taxonomy has no such category",
+    "second_person_needed": "A second person has to look at this",
     "unauthorized": "The request carries no valid API key",
     "not_found": "There is nothing at this path",
     "taxonomy_not_found": "There is no such taxonomy",
+    "template_not_found": "There is no such template",
+    "pin_not_found": "There is no such pin",
+    "too_many_labels": "This is more feedback than an hour allows",
     "batch_not_found": "There is no such batch of feedback",
     "model_not_found": "There is no such model",
+    "model_fixed": "Which model answers is decided elsewhere",
+    "model_conflict": "Another model has this label",
     "method_not_allowed": "This path does not take this method",
     "review_refused": "This batch is not yours to review",
     "message_too_large": "The request exceeds a limit",
     "unsupported_media_type": "The body's Content-Type is not one this path takes",
     "invalid_taxonomy": "The taxonomy breaks a rule",
+    "registry_unavailable": "The tracking server does not answer",
     "bundle_refused": "The model bundle cannot be used",
     "store_unavailable": "The database does not answer",
     "store_refused": "The database cannot be used",
@@ -84,7 +100,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ReboundError)
     async def _ours(_: Request, error: ReboundError) -> JSONResponse:
-        return _answer(error.code, str(error))
+        wait = error.retry_after_s
+        headers = None if wait is None else {"Retry-After": str(wait)}
+        return _answer(error.code, str(error), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:

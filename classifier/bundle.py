@@ -94,7 +94,7 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         BundleRefused: A file is missing or damaged, or the bundle fits another format, normaliser or taxonomy.
     """
-    manifest = _manifest(folder / MANIFEST)
+    manifest = manifest_of(folder)
     _check_files(folder, manifest)
     if manifest.format != FORMAT:
         raise BundleRefused(f"{folder}: bundle format {manifest.format}, this program reads {FORMAT}")
@@ -111,7 +111,13 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(folder=folder, manifest=manifest, taxonomy=taxonomy.with_thresholds(manifest.thresholds))
 
 
-def _manifest(path: Path) -> Manifest:
+def manifest_of(folder: Path) -> Manifest:
+    """Return what a bundle says of itself; its files are not looked at.
+
+    Raises:
+        BundleRefused: It says nothing that can be read.
+    """
+    path = folder / MANIFEST
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         manifest = Manifest(**{**document, "categories": tuple(document["categories"])})

@@ -16,6 +16,9 @@ class ReboundError(Exception):
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
 
+    retry_after_s: int | None = None
+    """In how many seconds it may succeed, where that is known."""
+
 
 class InvalidInput(ReboundError):
     """The request or record is not of the documented form."""
@@ -84,6 +87,38 @@ class StoreRefused(ReboundError):
     code = "store_refused"
 
 
+class TemplateNotFound(ReboundError):
+    """No template of that id is remembered; one that was seen a moment ago is within seconds."""
+
+    code = "template_not_found"
+    retryable = True
+
+
+class UnknownCategory(ReboundError):
+    """The taxonomy has no category of that id."""
+
+    code = "unknown_category"
+
+
+class TooManyLabels(ReboundError):
+    """One person gave more labels than an hour allows."""
+
+    code = "too_many_labels"
+    retryable = True
+
+
+class SecondPersonNeeded(ReboundError):
+    """Whoever gave a batch may not review it."""
+
+    code = "second_person_needed"
+
+
+class PinNotFound(ReboundError):
+    """No pin holds for that template."""
+
+    code = "pin_not_found"
+
+
 class BatchNotFound(ReboundError):
     """There is no batch of feedback with that number."""
 
@@ -97,6 +132,25 @@ class ReviewRefused(ReboundError):
 
 
 class ModelNotFound(ReboundError):
-    """No model of that name and version is registered."""
+    """There is no model of that name and version, or none that an alias named before."""
 
     code = "model_not_found"
+
+
+class ModelFixed(ReboundError):
+    """Which model answers is decided elsewhere: by REBOUND_BUNDLE_DIR or a tracking server."""
+
+    code = "model_fixed"
+
+
+class RegistryUnavailable(ReboundError):
+    """The tracking server cannot be reached, or answers what no tracking server answers."""
+
+    code = "registry_unavailable"
+    retryable = True
+
+
+class ModelConflict(ReboundError):
+    """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
+
+    code = "model_conflict"

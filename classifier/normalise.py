@@ -24,6 +24,10 @@ MAX_TEXT = 2_000
 PLACEHOLDERS = ("[ADDR]", "[HOST]", "[IP]", "[ID]", "[DATE]", "[NUM]", "[URL]")
 
 _TAIL = 500
+_BETWEEN = " \t\r\n<>()[],;:\"'"
+"""Characters that stand before or after an address, seldom in one."""
+_LONGEST_ADDRESS = 320
+"""Characters: 64 before the @ and 255 after it (RFC 5321, 4.5.3.1)."""
 # Endings that make a dotted word a host name. Two lower-case (or two upper-case) letters count as well; a capitalised
 # pair does not, for servers forget the blank between sentences ("rejected.It is ...").
 _TLDS = frozenset(
@@ -261,7 +265,15 @@ def _once(text: str) -> str:
 
 def cut(text: str) -> str:
     """Keep head and tail of a text that is longer than `MAX_TEXT`."""
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - _TAIL - 1]} {text[-_TAIL:]}"
+    return text if len(text) <= MAX_TEXT else f"{shorten(text, MAX_TEXT - _TAIL - 1)} {text[-_TAIL:]}"
+
+
+def shorten(text: str, size: int) -> str:
+    """Return at most the first `size` characters, without a word that would be cut: half an address is not masked."""
+    if len(text) <= size or text[size] in _BETWEEN:
+        return text[:size]
+    end = 1 + max(text.rfind(mark, 0, size) for mark in _BETWEEN)
+    return text[:end] if size - end <= _LONGEST_ADDRESS else text[: size - _LONGEST_ADDRESS]
 
 
 def normalise(text: str, *, addresses: Iterable[str] = ()) -> str:

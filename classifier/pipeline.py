@@ -1,20 +1,22 @@
 """The story, told once: a bounce in, a verdict out.
 
 raw email -> parse -> failures ─┐
-record    ----------> failure ──┴> normalise -> predict -> decide -> answers
+record    ----------> failure ──┴> normalise -> predict -> decide -> pin -> record -> answers
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from classifier.custom.catalogue import Catalogue, Tailored
 from classifier.custom.draft import OTHER, STANDARD
 from classifier.decide import decide, decide_tailored, no_failure
-from classifier.domain import Failure, Kind, ParseLimits, Prediction, Verdict
+from classifier.domain import Failure, Kind, ParseLimits, Prediction, Source, Verdict
 from classifier.errors import TaxonomyNotFound
 from classifier.memo import Memo
 from classifier.normalise import template_id, template_of
 from classifier.parse import parse_email
+from classifier.pins import Pin, Pins
 from classifier.predict import Encoded, Encoder, Predictor
 from classifier.predict.evidence import Evidence, Explainer
 from classifier.taxonomy import Taxonomy
@@ -40,6 +42,14 @@ class EmailAnswer:
     defects: tuple[str, ...]
 
 
+class Recorder(Protocol):
+    """What remembers answers. Safe to call from several threads at once."""
+
+    def record(self, answers: Sequence[Answer]) -> None:
+        """Remember some answers, in microseconds, without waiting for anything and without raising."""
+        ...
+
+
 class Pipeline:
     """Classifies failures with one predictor, under the standard taxonomy or a user's. Safe to share between threads.
 
@@ -50,6 +60,8 @@ class Pipeline:
         explainer: Gives evidence on request; None where no model is loaded.
         remembered: Answers kept in memory for failures that come again word for word.
         catalogue: Users' taxonomies; None where there are none.
+        pins: What people have said, which holds before the model; None where there are none.
+        recorder: Remembers what was answered; None where nothing is remembered.
     """
 
     def __init__(
@@ -61,6 +73,8 @@ class Pipeline:
         explainer: Explainer | None = None,
         remembered: int = 1,
         catalogue: Catalogue | None = None,
+        pins: Pins | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.predictor = predictor
         self.taxonomy = taxonomy
@@ -69,6 +83,9 @@ class Pipeline:
         self._catalogue = catalogue
         self._answers: Memo[Failure, Answer] = Memo(remembered)
         self._tailored: Memo[tuple[Failure, Tailored], Answer] = Memo(remembered)
+        self._pins = pins
+        self._pinned: Memo[_Pinned, Answer] = Memo(remembered)
+        self._recorder = recorder
 
     def under(self, name: str | None) -> Tailored | None:
         """Return the user's taxonomy of a name, as it is now; None for the standard one.
@@ -93,13 +110,25 @@ class Pipeline:
         answers = self.classify(report.failures, [under] * len(report.failures) if under else None)
         return EmailAnswer(answers=tuple(answers), defects=report.defects)
 
-    def classify(self, failures: Sequence[Failure], under: Sequence[Tailored | None] | None = None) -> list[Answer]:
+    def classify(
+        self, failures: Sequence[Failure], under: Sequence[Tailored | None] | None = None, *, record: bool = True
+    ) -> list[Answer]:
         """Classify failures in one batch: an equal failure is answered from memory, a new one by its template.
 
         Args:
             failures: What to classify.
             under: The taxonomy for each, see `under`; None for the standard one.
+            record: Whether the answers are remembered; not those of a trial.
         """
+        answers = self.unpinned(failures, under)
+        if self._pins:
+            answers = self._apply_pins(answers, under or [None] * len(answers))
+        if record and self._recorder is not None:
+            self._recorder.record(answers)
+        return answers
+
+    def unpinned(self, failures: Sequence[Failure], under: Sequence[Tailored | None] | None = None) -> list[Answer]:
+        """Return what the model itself says, whatever people have said; nothing is remembered (see `classify`)."""
         if under is None or not any(under):
             return self._answers.many(failures, self._classify)
         asked = [(failure, tailored) for failure, tailored in zip(failures, under, strict=True) if tailored]
@@ -155,11 +184,66 @@ class Pipeline:
             for i, (failure, template) in enumerate(zip(failures, templates, strict=True))
         ]
 
+    def _apply_pins(self, answers: list[Answer], under: Sequence[Tailored | None]) -> list[Answer]:
+        """Replace the answers whose template is pinned. It comes after the memory of answers, which so stays valid."""
+        out = answers
+        for i, (answer, tailored) in enumerate(zip(answers, under, strict=True)):
+            own = self._pin(answer, tailored) if tailored else None
+            standard = self._pin(answer, None)
+            if own or standard:
+                out = list(answers) if out is answers else out
+                key = (answer.failure, tailored, own, standard)
+                out[i] = self._pinned.many([key], lambda keys: [self._pinned_answer(*key) for key in keys])[0]
+        return out
+
+    def _pin(self, answer: Answer, tailored: Tailored | None) -> Pin | None:
+        """Return the pin that holds; one whose category this version of the taxonomy does not know holds nothing."""
+        if self._pins is None or answer.failure.kind not in _CLASSIFIED:
+            return None
+        taxonomy = tailored.taxonomy if tailored else self.taxonomy
+        pin = self._pins.get(answer.template_id, taxonomy.name)
+        known = pin and (pin.category in taxonomy.by_id or (tailored and pin.category == OTHER))
+        return pin if known else None
+
+    def _pinned_answer(
+        self, failure: Failure, tailored: Tailored | None, own: Pin | None, standard: Pin | None
+    ) -> Answer:
+        answer = self._answers.many([failure], self._classify)[0]
+        if standard:
+            answer = replace(answer, verdict=decide(failure, self._said(standard), self.taxonomy))
+        if tailored is None:
+            return answer
+        if own:
+            return self._tailored_answer(answer, self._said(own), tailored)
+        # The head reads the standard answer beside the text: here, the one that a person gave.
+        encoded = self._encoded([answer.template])[0]
+        given = encoded.prediction
+        certain = {name: float(name == answer.verdict.category) for name in given.probabilities}
+        encoded = replace(encoded, prediction=replace(given, probabilities=certain))
+        return self._tailored_answer(answer, tailored.head.predict([encoded])[0], tailored)
+
+    def _said(self, pin: Pin) -> Prediction:
+        return Prediction(probabilities={pin.category: 1.0}, source=Source.PIN, model=self.predictor.label)
+
+    def recent(self, count: int) -> list[str]:
+        """Return the templates of the answers that were given last, from memory or not, the newest first."""
+        answers = [answer for memo in (self._answers, self._tailored) for _, answer in memo.recent(count)]
+        return list(dict.fromkeys(answer.template for answer in answers))[:count]
+
+    def forget(self, count: int) -> bool:
+        """Forget up to `count` remembered answers of each kind; return whether any are left."""
+        left = [memo.forget(count) for memo in (self._answers, self._tailored, self._pinned)]
+        return any(left)
+
     def explain(self, answer: Answer) -> Evidence | None:
         """Return the evidence for an answer; None if no model gave it."""
         if self._explainer is None or answer.failure.kind not in _CLASSIFIED:
             return None
         return self._explainer.explain(answer.template, answer.verdict.standard or answer.verdict.category)
+
+
+_Pinned = tuple[Failure, Tailored | None, Pin | None, Pin | None]
+"""A failure, the user's taxonomy, its pin, the standard taxonomy's pin."""
 
 
 def _template(failure: Failure) -> str:

@@ -43,8 +43,8 @@ class Preview:
 
 def preview(pipeline: Pipeline, failures: Sequence[Failure], *, current: Tailored | None, draft: Tailored) -> Preview:
     """Classify failures under the taxonomy in use (None: the standard one) and under a draft."""
-    before = pipeline.classify(failures, [current] * len(failures))
-    after = pipeline.classify(failures, [draft] * len(failures))
+    before = pipeline.classify(failures, [current] * len(failures), record=False)
+    after = pipeline.classify(failures, [draft] * len(failures), record=False)
     changes = [Change(before=b, after=a) for b, a in zip(before, after, strict=True) if _differ(b, a)]
     return Preview(
         total=len(failures),

@@ -28,8 +28,20 @@ class Settings(BaseSettings):
     flush_seconds: Annotated[float, Ge(0.1), Le(3_600)] = Field(
         5, description="Seconds between two writes of what was counted; what a kill may lose."
     )
+    labels_per_hour: Annotated[int, Ge(1)] = Field(1_000, description="Most labels that one key may give in an hour.")
+    pin_days: Annotated[int | None, Ge(1), Le(3_650)] = Field(
+        None, description="Days that a pin holds at most; unset: until a model has learned it or somebody removes it."
+    )
     keep_days: Annotated[int, Ge(31), Le(36_500)] = Field(400, description="Days that daily counts are kept.")
-    bundle_dir: Path | None = Field(None, description="Model bundle to serve; the shipped one if unset.")
+    bundle_dir: Path | None = Field(
+        None,
+        description="Model bundle to serve, whatever the registry says; unset: the champion, else the shipped one.",
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, repr=False, description="MLflow's tracking server or store; serving follows its aliases if http(s)."
+    )
+    registered_model: str = Field("rebound", min_length=1, description="Name of the model in the MLflow registry.")
+    registry_seconds: Annotated[float, Ge(1)] = Field(30, description="Seconds between looks at the tracking server.")
     model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
     cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")
     max_body_bytes: Annotated[int, Ge(1_024)] = Field(

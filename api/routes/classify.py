@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from api import schemas
 from api.callers import Caller
-from api.deps import BodyDep, ChooserDep, MetricsDep, PartsDep, SettingsDep, VocabularyDep, decode_json
+from api.deps import BodyDep, ChooserDep, LiveDep, MetricsDep, PartsDep, SettingsDep, VocabularyDep, decode_json
+from api.live import Live
 from api.metrics import Metrics
 from api.problems import UnsupportedMediaType, problem
 from classifier.answers import to_document
@@ -21,6 +22,7 @@ from classifier.domain import Failure
 from classifier.errors import InvalidInput, MessageTooLarge, ReboundError
 from classifier.pipeline import Pipeline
 from classifier.record import Record, is_text, read_record
+from classifier.request_ids import request_id
 
 router = APIRouter(prefix="/v1/classify", tags=["classify"])
 NDJSON = "application/x-ndjson"
@@ -58,7 +60,7 @@ def classify(
 @router.post("/batch", openapi_extra=schemas.batch_body(), response_model=list[schemas.VerdictOut])
 async def classify_batch(
     request: Request,
-    parts: PartsDep,
+    live: LiveDep,
     metrics: MetricsDep,
     settings: SettingsDep,
     vocabulary: VocabularyDep,
@@ -70,7 +72,7 @@ async def classify_batch(
     """
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media == NDJSON:
-        return _Answers(_stream(request, parts.pipeline, metrics, vocabulary, caller), media_type=NDJSON)
+        return _Answers(_stream(request, live, metrics, vocabulary, caller), media_type=NDJSON)
     if media != "application/json":
         raise UnsupportedMediaType(f"Content-Type must be application/json or {NDJSON}")
     documents = decode_json(await request.body())
@@ -79,20 +81,21 @@ async def classify_batch(
     if len(documents) > settings.max_batch_items:
         raise MessageTooLarge(f"{len(documents)} records, the limit is {settings.max_batch_items}; NDJSON has none")
     numbered = list(enumerate(documents, 1))
-    return JSONResponse(await run_in_threadpool(_batch, parts.pipeline, metrics, numbered, vocabulary, caller))
+    return JSONResponse(await run_in_threadpool(_batch, live.parts.pipeline, metrics, numbered, vocabulary, caller))
 
 
 async def _stream(
-    request: Request, pipeline: Pipeline, metrics: Metrics, vocabulary: str | None, caller: Caller
+    request: Request, live: Live, metrics: Metrics, vocabulary: str | None, caller: Caller
 ) -> AsyncIterator[bytes]:
+    # A stream may last for days: each chunk is answered by the model that is in use when it comes.
     pending: list[tuple[int, Any]] = []
     async for number, line in _lines(request):
         pending.append((number, line))
         if len(pending) >= _LINES:
-            yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary, caller)
+            yield await run_in_threadpool(_answer_lines, live.parts.pipeline, metrics, pending, vocabulary, caller)
             pending = []
     if pending:
-        yield await run_in_threadpool(_answer_lines, pipeline, metrics, pending, vocabulary, caller)
+        yield await run_in_threadpool(_answer_lines, live.parts.pipeline, metrics, pending, vocabulary, caller)
 
 
 async def _lines(request: Request) -> AsyncIterator[tuple[int, bytes | MessageTooLarge]]:
@@ -173,6 +176,7 @@ def _answered(
     metrics.count(answers)
     return [
         ({} if record.id is None else {"id": record.id})
+        | {"request_id": request_id(answer)}
         | to_document(answer, pipeline.explain(answer) if record.explain else None, vocabulary=record.vocabulary)
         for record, answer in zip(records, answers, strict=True)
     ]

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from api.deps import MetricsDep, PartsDep
+from api.deps import LiveDep, MemoryDep, MetricsDep
 
 router = APIRouter(tags=["health"])
 
@@ -15,18 +15,23 @@ def healthz() -> dict[str, str]:
 
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
-def readyz(parts: PartsDep) -> JSONResponse:
+def readyz(live: LiveDep, memory: MemoryDep) -> JSONResponse:
     """Whether bounces can be classified, and by what.
 
     200 with `status: degraded` while the fallback answers in a refused model's place: answers are poor but safe, and
-    taking the instance out of service would leave its callers with none.
+    taking the instance out of service would leave its callers with none. `reason` says why the model that should answer
+    does not, also where another model answers in its place. A store that does not answer is told, and degrades nothing:
+    pins stay as they were and counts wait.
     """
+    parts = live.parts
     pipeline = parts.pipeline
     document = {
-        "status": "degraded" if parts.refused else "ready",
+        "status": "ready" if parts.model else "degraded",
         "model": pipeline.predictor.label,
         "taxonomy": pipeline.taxonomy.label,
-        "reason": parts.refused,
+        "reason": live.refused,
+        "store": "unavailable" if memory.reason else "ready",
+        "store_reason": memory.reason,
     }
     return JSONResponse(document)
 

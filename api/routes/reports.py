@@ -8,6 +8,7 @@ from api.deps import BodyDep, ChooserDep, MetricsDep, PartsDep, VocabularyDep
 from api.problems import UnsupportedMediaType
 from classifier.answers import to_document
 from classifier.errors import InvalidInput
+from classifier.request_ids import request_id
 
 router = APIRouter(prefix="/v1/reports", tags=["classify"])
 _MEDIA = frozenset({"message/rfc822", "message/global", "application/octet-stream"})
@@ -32,5 +33,7 @@ def report(
     with metrics.seconds.time():
         outcome = parts.pipeline.classify_email(body, under)
     metrics.count(list(outcome.answers))
-    verdicts = [to_document(answer, vocabulary=vocabulary) for answer in outcome.answers]
+    verdicts = [
+        {"request_id": request_id(answer)} | to_document(answer, vocabulary=vocabulary) for answer in outcome.answers
+    ]
     return JSONResponse({"verdicts": verdicts, "defects": list(outcome.defects)})

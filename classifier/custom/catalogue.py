@@ -113,23 +113,33 @@ class Catalogue:
         return Tailored(taxonomy=resolve(draft, str(version), self.standard), head=self._head(draft, version))
 
     def _head(self, draft: Draft, version: int) -> Head:
-        meta = self.store.meta(draft.name, version)
         if self._fitter is None:
-            return _head_of({}, draft, meta.bundle, None)
-        if meta.bundle == self._fitter.digest:
-            try:
-                space = self._fitter.space if draft.learned else None
-                return _head_of(self.store.arrays(draft.name, version), draft, meta.bundle, space)
-            except (OSError, ValueError, KeyError) as error:
-                log.warning("head_refitted", name=draft.name, version=version, reason=f"damaged: {error}")
-        else:
-            log.info("head_refitted", name=draft.name, version=version, reason="fitted for another model")
-        fitted = self._fitter.fit(draft)
-        self.store.refit(
-            draft.name, version, arrays_of(fitted.head),
-            bundle=fitted.head.bundle, model=self._model, seconds=round(fitted.seconds, 3),
-        )  # fmt: skip
+            return _head_of({}, draft, self.store.meta(draft.name, version).bundle, None)
+        if (kept := self._kept(draft, version, self._fitter)) is not None:
+            return kept
+        # Several processes follow a new model at once: one fits, the others wait and read what it wrote.
+        with self.store.fitting(draft.name):
+            if (kept := self._kept(draft, version, self._fitter)) is not None:
+                return kept
+            fitted = self._fitter.fit(draft)
+            self.store.refit(
+                draft.name, version, arrays_of(fitted.head),
+                bundle=fitted.head.bundle, model=self._model, seconds=round(fitted.seconds, 3),
+            )  # fmt: skip
+        log.info("head_refitted", name=draft.name, version=version, model=self._model, seconds=fitted.seconds)
         return fitted.head
+
+    def _kept(self, draft: Draft, version: int, fitter: Fitter) -> Head | None:
+        """Return the head that was stored, if it is whole and of this model."""
+        meta = self.store.meta(draft.name, version)
+        if meta.bundle != fitter.digest:
+            return None
+        try:
+            space = fitter.space if draft.learned else None
+            return _head_of(self.store.arrays(draft.name, version), draft, meta.bundle, space)
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("head_damaged", name=draft.name, version=version, reason=str(error))
+            return None
 
     def fit(self, draft: Draft) -> Fitted:
         """Learn a draft without publishing it.
@@ -161,13 +171,26 @@ class Catalogue:
         version = self.store.publish(draft.name, written, arrays_of(fitted.head), meta)
         return self.store.meta(draft.name, version)
 
-    def warm(self) -> None:
-        """Load every published taxonomy, so that the first request of each waits for nothing; failures are logged."""
+    def warm(self) -> dict[str, str]:
+        """Load every published taxonomy, so that the first request of each waits for nothing.
+
+        Returns:
+            Why, for each name that could not be loaded; it is logged, too.
+        """
+        failed = {}
         for name in self.store.names():
             try:
                 self.get(name)
             except (OSError, ValueError, KeyError, ReboundError) as error:
-                log.error("taxonomy_not_loaded", name=name, reason=str(error))
+                if self.store.stamp(name) is None:
+                    continue  # deleted a moment ago
+                log.error("taxonomy_not_loaded", name=name, model=self._model, reason=str(error))
+                failed[name] = str(error)
+        return failed
+
+    def serves(self, name: str) -> bool:
+        """Whether a version of a taxonomy is loaded."""
+        return name in self._seen
 
 
 def _head_of(arrays: Mapping[str, npt.NDArray[np.generic]], draft: Draft, bundle: str, space: Space | None) -> Head:
@@ -179,6 +202,9 @@ def _head_of(arrays: Mapping[str, npt.NDArray[np.generic]], draft: Draft, bundle
             draft=draft, bundle=bundle, classes=learned, weights=nothing[:, None], bias=nothing, floors=floors, space=None
         )  # fmt: skip
     weights, bias, floors = (arrays[key].astype(np.float32) for key in ("weights", "bias", "floors"))
+    # Another process may have replaced the file by a head for another model since its meta.json was read.
+    if "bundle" in arrays and str(arrays["bundle"]) != bundle:
+        raise ValueError("the head is of another model")
     classes = tuple(str(name) for name in arrays["classes"])
     if classes != learned or (learned and weights.shape[1] != len(learned) + 1) or len(floors) != len(learned):
         raise ValueError("the head is not of these categories")

@@ -143,4 +143,5 @@ def arrays_of(head: Head) -> Mapping[str, npt.NDArray[np.generic]]:
         "weights": head.weights,
         "bias": head.bias,
         "floors": head.floors,
+        "bundle": np.array(head.bundle, dtype=np.str_),
     }

@@ -9,12 +9,13 @@
 Several processes may publish and read at once: a version's folder appears by one rename, the pointer by another.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from classifier.custom.draft import NAME
 from classifier.errors import TaxonomyNotFound
 
 _TOML, _HEAD, _META, _CURRENT, _LAST = "taxonomy.toml", "head.npz", "meta.json", "current", "last"
+_FITTING = ".fitting"
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 Stamp = tuple[int, int]
 
@@ -146,6 +148,13 @@ class TaxonomyStore:
         Path(file.name).replace(home / _HEAD)
         changed = {**asdict(self.meta(name, version)), "bundle": bundle, "model": model, "fit_seconds": seconds}
         _replace(home / _META, json.dumps(changed, indent=1) + "\n")
+
+    @contextmanager
+    def fitting(self, name: str) -> Iterator[None]:
+        """Wait until no other process fits a head of this taxonomy anew, and keep the others waiting meanwhile."""
+        with (self._of(name) / _FITTING).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def rollback(self, name: str, version: int | None = None) -> int:
         """Use an earlier version again, the one before the current if none is named; return its number.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from classifier.domain import ParseLimits
+from classifier.normalise import shorten
 from classifier.parse.addresses import clean_address
 from classifier.parse.charsets import decode_text
 from classifier.parse.headers import Headers
@@ -155,7 +156,7 @@ class _Roles:
         if part.content_type == "text/html" or text.lstrip()[:15].lower().startswith(("<html", "<!doctype html")):
             text = html_to_text(text)
         text = _BLANK_LINES.sub("\n\n\n", text[:MAX_NOTICE_CHARS])
-        return "\n".join(line[:MAX_LINE_CHARS] for line in text.split("\n"))
+        return "\n".join(shorten(line, MAX_LINE_CHARS) for line in text.split("\n"))
 
 
 def _fields_of(text: str) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 import re
 
+from classifier.normalise import shorten
+
 MAX_DIAGNOSTIC = 2_000
 
 # RFC 3463, 2: class 2, 4 or 5. The guards keep out IP addresses, versions (Exim/4.9.2) and dates. A dash may precede
@@ -50,12 +52,13 @@ _EMPTY_WORDS = frozenset((
 
 def fold(text: str) -> str:
     """White space to single spaces, control characters out, length capped."""
-    return _SPACE.sub(" ", _CONTROL.sub("", text[: MAX_DIAGNOSTIC * 4])).strip()[:MAX_DIAGNOSTIC].rstrip()
+    folded = _SPACE.sub(" ", _CONTROL.sub("", shorten(text, MAX_DIAGNOSTIC * 4))).strip()
+    return shorten(folded, MAX_DIAGNOSTIC).rstrip()
 
 
 def clean_diagnostic(value: str) -> str:
     """Read a `Diagnostic-Code` field (RFC 3464, 2.3.6): its type prefix removed, folded."""
-    return fold(_TYPE_PREFIX.sub("", value[: MAX_DIAGNOSTIC * 4], count=1))
+    return fold(_TYPE_PREFIX.sub("", shorten(value, MAX_DIAGNOSTIC * 4), count=1))
 
 
 def says_nothing(diagnostic: str) -> bool:

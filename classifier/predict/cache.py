@@ -48,8 +48,12 @@ class CachedPredictor:
         return self._memo.many(templates, self._compute)
 
     def recent(self, count: int) -> list[str]:
-        """Return the templates that were computed last, the newest first."""
-        return self._memo.recent(count)
+        """Return the templates that were used last, the newest first."""
+        return [template for template, _ in self._memo.recent(count)]
+
+    def forget(self, count: int) -> bool:
+        """Forget up to `count` templates; return whether any are left."""
+        return self._memo.forget(count)
 
     def _compute(self, templates: Sequence[str]) -> list[Encoded]:
         if isinstance(self._inner, Encoder):

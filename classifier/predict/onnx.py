@@ -16,6 +16,7 @@ _BATCH = 16
 _TAIL_SHARE = 4
 """A text that is too long keeps a quarter of its room for its end: the cause may stand there."""
 
+_TRIAL = "550 5.1.1 [ADDR]: no such user here"
 _LEAST = 1e-4
 """What a category keeps at least: nothing is impossible."""
 
@@ -43,15 +44,19 @@ class OnnxPredictor:
     Args:
         bundle: A checked bundle.
         threads: Cores that one call may use, at least 1.
+        like: A loaded model whose tokenizer is used again if it is the same: to read one holds up every other thread.
 
     Raises:
         BundleRefused: onnxruntime or the tokenizer cannot read the bundle's files.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int = 1, like: "OnnxPredictor | None" = None) -> None:
         self._manifest = bundle.manifest
+        same = like is not None and like._manifest.files[TOKENIZER] == bundle.manifest.files[TOKENIZER]
         try:
-            self._tokenizer = Tokenizer.from_file(str(bundle.folder / TOKENIZER))
+            self._tokenizer: Tokenizer = (
+                like._tokenizer if like and same else Tokenizer.from_file(str(bundle.folder / TOKENIZER))
+            )
             self._session = onnxruntime.InferenceSession(
                 str(bundle.folder / MODEL), _options(threads), providers=["CPUExecutionProvider"]
             )
@@ -67,6 +72,19 @@ class OnnxPredictor:
     def label(self) -> str:
         """Name and version of the model."""
         return self._manifest.label
+
+    def try_out(self) -> None:
+        """Answer once, so that a model that cannot is found before a request finds it, and the first one is quick.
+
+        Raises:
+            BundleRefused: It gives no probabilities.
+        """
+        try:
+            (prediction,) = self.predict([_TRIAL])
+        except Exception as error:  # whatever onnxruntime makes of a graph with other inputs or outputs
+            raise BundleRefused(f"the model {self.label} cannot answer: {error}") from error
+        if not abs(sum(prediction.probabilities.values()) - 1) < 1e-3:
+            raise BundleRefused(f"the model {self.label} cannot answer: it gives no probabilities")
 
     def predict(self, templates: Sequence[str]) -> list[Prediction]:
         """Return one calibrated prediction for each template, in order."""

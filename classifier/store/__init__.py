@@ -7,19 +7,23 @@ Repositories take a session and never commit. What comes back are rows of `table
 or frozen dataclasses where several tables are read.
 """
 
+from classifier.pins import Pin
+from classifier.store.feedback import FeedbackRepository
 from classifier.store.jobs import JobRepository, LeaseRepository
 from classifier.store.labels import AgreedLabel, Conflict, LabelRepository
 from classifier.store.models import ModelRepository
-from classifier.store.pins import Pin, PinRepository
+from classifier.store.pins import PinRepository
 from classifier.store.recorder import Recorder
 from classifier.store.session import Store, open_store
-from classifier.store.shadow import Difference, ShadowRepository
+from classifier.store.shadow import Compared, Difference, ShadowRepository
 from classifier.store.traffic import Queued, Traffic, TrafficRepository
 
 __all__ = [
     "AgreedLabel",
+    "Compared",
     "Conflict",
     "Difference",
+    "FeedbackRepository",
     "JobRepository",
     "LabelRepository",
     "LeaseRepository",

@@ -210,9 +210,15 @@ class LabelRepository:
         return [(label, template) for label, template in self._session.execute(query)]
 
 
+def majority(labels: Collection[LabelRow]) -> str | None:
+    """Return the category that more than half of the labels name, one label of each person; None if there is none."""
+    ranked = Counter(label.category for label in labels).most_common(1)
+    return next((category for category, votes in ranked if 2 * votes > len(labels)), None)
+
+
 def _agreement(template: TemplateRow, labels: list[LabelRow]) -> AgreedLabel | None:
-    (category, votes), *_ = Counter(label.category for label in labels).most_common(1)
-    if 2 * votes <= len(labels):
+    category = majority(labels)
+    if category is None:
         return None
     agreeing = [label for label in labels if label.category == category]
     newest = max(agreeing, key=lambda label: label.id)
@@ -220,7 +226,7 @@ def _agreement(template: TemplateRow, labels: list[LabelRow]) -> AgreedLabel | N
         template_id=template.id,
         text=template.text,
         category=category,
-        votes=votes,
+        votes=len(agreeing),
         voters=len(labels),
         who=tuple(label.who for label in agreeing),
         sources=tuple(dict.fromkeys(label.source for label in agreeing)),

@@ -1,5 +1,6 @@
 """Models that were registered, and what became of each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,7 @@ class ModelRepository:
             registry_version=registry_version,
             state=state,
             objections=list(objections),
-            figures=dict(figures or {}),
+            figures=_finite(dict(figures or {})),
             labels_until=labels_until,
             created_at=at,
             changed_at=at,
@@ -89,3 +90,12 @@ class ModelRepository:
         if state in _ALONE:
             before = update(ModelVersionRow).where(ModelVersionRow.state == state)
             self._session.execute(before.values(state=RETIRED, changed_at=at))
+
+
+def _finite(figure: Any) -> Any:
+    """Return null for what is no number: PostgreSQL's JSON knows none such, SQLite's would keep it."""
+    if isinstance(figure, Mapping):
+        return {str(name): _finite(value) for name, value in figure.items()}
+    if isinstance(figure, list | tuple):
+        return [_finite(value) for value in figure]
+    return None if isinstance(figure, float) and not math.isfinite(figure) else figure

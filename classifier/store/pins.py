@@ -1,37 +1,21 @@
 """Human answers that hold at once, as a trail of events: the newest event of a template and taxonomy counts."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from classifier.pins import Pin
+from classifier.store.sql import chunks
 from classifier.store.tables import PinEventRow
 from classifier.store.words import masked, person
 
 _LATE = 10_000
 """Events among which one may still turn up late: ids are given in order, but transactions commit in any."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """A human answer for one template under one taxonomy.
-
-    Attributes:
-        template_id: The template.
-        taxonomy: Name of the taxonomy.
-        category: The answer.
-        who, why, at: Of the event that set it.
-        expires_at: From when on it no longer holds, UTC; None for never.
-    """
-
-    template_id: str
-    taxonomy: str
-    category: str
-    who: str
-    why: str
-    at: datetime
-    expires_at: datetime | None
+_PIN = tuple(field.name for field in fields(Pin))
 
 
 class PinRepository:
@@ -64,13 +48,27 @@ class PinRepository:
         A pin expires without an event: whoever keeps this looks at `expires_at`.
         """
         newest = select(func.max(PinEventRow.id)).group_by(PinEventRow.template_id, PinEventRow.taxonomy)
-        query = select(PinEventRow).where(
+        # Columns rather than rows of the table: there may be thousands, and every process reads them after each change.
+        query = select(*(getattr(PinEventRow, name) for name in _PIN)).where(
             PinEventRow.id.in_(newest),
             PinEventRow.category.is_not(None),
             or_(PinEventRow.expires_at.is_(None), PinEventRow.expires_at > at),
         )
-        pins = (_pin(event) for event in self._session.scalars(query))
-        return {(pin.template_id, pin.taxonomy): pin for pin in pins if pin is not None}
+        pins = (Pin(**dict(zip(_PIN, values, strict=True))) for values in self._session.execute(query))
+        return {(pin.template_id, pin.taxonomy): pin for pin in pins}
+
+    def newest(self, taxonomy: str, ids: Collection[str]) -> dict[str, PinEventRow]:
+        """Return the newest event of each of these templates under a taxonomy, by template id, where there is one."""
+        events: dict[str, PinEventRow] = {}
+        for chunk in chunks(ids):
+            newest = (
+                select(func.max(PinEventRow.id))
+                .where(PinEventRow.taxonomy == taxonomy, PinEventRow.template_id.in_(chunk))
+                .group_by(PinEventRow.template_id)
+            )
+            found = self._session.scalars(select(PinEventRow).where(PinEventRow.id.in_(newest)))
+            events |= {event.template_id: event for event in found}
+        return events
 
     def history(self, template_id: str) -> list[PinEventRow]:
         """Return all events of a template, the oldest first."""
@@ -106,17 +104,3 @@ class PinRepository:
         self._session.add(event)
         self._session.flush()
         return event
-
-
-def _pin(event: PinEventRow) -> Pin | None:
-    if event.category is None:
-        return None
-    return Pin(
-        template_id=event.template_id,
-        taxonomy=event.taxonomy,
-        category=event.category,
-        who=event.who,
-        why=event.why,
-        at=event.at,
-        expires_at=event.expires_at,
-    )

@@ -6,7 +6,7 @@ from threading import Lock
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -15,7 +15,6 @@ from classifier.store.engine import READING, make_engine, make_folder
 from classifier.store.migrate import migrate
 
 log = structlog.get_logger()
-_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
 class Store:
@@ -79,10 +78,12 @@ class Store:
 
     @contextmanager
     def _foreseen(self) -> Iterator[None]:
-        """Turn what is raised when a database is away, locked or full into our one error; log when that begins and ends."""
+        """Turn what is raised when a database is away, locked, full or damaged into our one error; log its begin and end."""
         try:
             yield
-        except _AWAY as error:
+        except (IntegrityError, DataError):
+            raise  # the caller's doing: the database is well
+        except (DBAPIError, PoolTimeout) as error:
             raise self._unavailable(error) from error
         if self._down:
             self._down = False

@@ -1,10 +1,10 @@
-"""Where a challenger that runs beside the champion would answer otherwise."""
+"""What a challenger that runs beside the champion would answer, and where it would answer otherwise."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from classifier.store.sql import insert_into, write
@@ -13,7 +13,7 @@ from classifier.store.tables import ShadowDifferenceRow, TemplateRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A template that two models answer differently.
+    """A template that two models were asked about; those that both answer alike are kept too, to tell the share.
 
     Attributes:
         template_id: The template.
@@ -36,6 +36,31 @@ class Difference:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """How two models compare.
+
+    Attributes:
+        templates, failures: That both were asked about; a template counts once, however often it came.
+        differing_templates, differing_failures: Of these, those with another category or action.
+        suppressing_templates, suppressing_failures: Of these, those that the challenger suppresses and the champion does not.
+    """
+
+    templates: int
+    failures: int
+    differing_templates: int
+    differing_failures: int
+    suppressing_templates: int
+    suppressing_failures: int
+
+
+_DIFFERS = or_(
+    ShadowDifferenceRow.champion_category != ShadowDifferenceRow.challenger_category,
+    ShadowDifferenceRow.champion_action != ShadowDifferenceRow.challenger_action,
+)
+_SUPPRESSES = and_(
+    ShadowDifferenceRow.challenger_action == "suppress", ShadowDifferenceRow.champion_action != "suppress"
+)
 _KEYS = ("template_id", "champion", "challenger")
 _ANSWERS = ("champion_category", "champion_action", "challenger_category", "challenger_action")
 
@@ -58,12 +83,12 @@ class ShadowRepository:
         write(self._session, insert.on_conflict_do_update(index_elements=_KEYS, set_={**changed, **counted}), rows)
 
     def list(self, champion: str, challenger: str, limit: int = 100) -> list[Difference]:
-        """Return the differences of two models, the most frequent first."""
+        """Return where two models differ: first what only the challenger suppresses, then the most frequent."""
         query = (
             select(ShadowDifferenceRow, TemplateRow.text)
             .outerjoin(TemplateRow, TemplateRow.id == ShadowDifferenceRow.template_id)
-            .where(ShadowDifferenceRow.champion == champion, ShadowDifferenceRow.challenger == challenger)
-            .order_by(ShadowDifferenceRow.n.desc(), ShadowDifferenceRow.template_id)
+            .where(ShadowDifferenceRow.champion == champion, ShadowDifferenceRow.challenger == challenger, _DIFFERS)
+            .order_by(case((_SUPPRESSES, 0), else_=1), ShadowDifferenceRow.n.desc(), ShadowDifferenceRow.template_id)
             .limit(limit)
         )
         names = (*_KEYS, *_ANSWERS, "n", "last_seen")
@@ -71,6 +96,26 @@ class ShadowRepository:
             Difference(**{name: getattr(row, name) for name in names}, text=text or "")
             for row, text in self._session.execute(query)
         ]
+
+    def compared(self, champion: str, challenger: str) -> Compared:
+        """Return how two models compare, over all that both were asked about."""
+        counts = [
+            count
+            for which in (ShadowDifferenceRow.n > 0, _DIFFERS, _SUPPRESSES)
+            for count in (
+                func.coalesce(func.sum(case((which, 1), else_=0)), 0),
+                func.coalesce(func.sum(case((which, ShadowDifferenceRow.n), else_=0)), 0),
+            )
+        ]
+        query = select(*counts).where(
+            ShadowDifferenceRow.champion == champion, ShadowDifferenceRow.challenger == challenger
+        )
+        numbers = [int(number) for number in self._session.execute(query).one()]
+        return Compared(**dict(zip(Compared.__annotations__, numbers, strict=True)))
+
+    def keep_only(self, challengers: Collection[str]) -> None:
+        """Forget the differences of all challengers but some."""
+        self._session.execute(delete(ShadowDifferenceRow).where(ShadowDifferenceRow.challenger.not_in(challengers)))
 
     def clear(self, challenger: str) -> None:
         """Forget a challenger's differences."""

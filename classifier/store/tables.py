@@ -4,7 +4,7 @@
                ├─ decisions    what was last answered for it, per taxonomy
                ├─ labels       what people say of it: append-only
                ├─ pin_events   answers that hold at once: append-only, the newest event of a template and taxonomy counts
-               └─ shadow_differences   where a challenger would answer otherwise
+               └─ shadow_differences   what a challenger beside the champion would answer
 
     batches        feedback that waits for a second person
     model_versions, job_runs, leases   what was learned, when, and who is at it
@@ -225,7 +225,7 @@ class LeaseRow(Base):
 
 
 class ShadowDifferenceRow(Base):
-    """A template on which a challenger that ran beside the champion would have answered otherwise."""
+    """A template that a challenger beside the champion was asked about; both answers are equal where they agree."""
 
     __tablename__ = "shadow_differences"
 

@@ -2,12 +2,12 @@
 
 import hashlib
 
-from classifier.normalise import normalise
+from classifier.normalise import MAX_TEXT, normalise, shorten
 
 
 def masked(text: str | None, size: int) -> str | None:
     """Return a note with everything masked that a template would mask, cut to `size` characters."""
-    return None if text is None else normalise(text)[:size]
+    return None if text is None else normalise(shorten(text, MAX_TEXT))[:size]
 
 
 def person(who: str) -> str:

@@ -23,6 +23,8 @@ class Served:
 
     def __init__(self, *arguments: str, **environment: str) -> None:
         started = time.monotonic()
+        self.folder = tempfile.TemporaryDirectory(prefix="rebound-served-")
+        environment = {"data_dir": self.folder.name} | environment
         self.process = subprocess.Popen(
             [REBOUND, "serve", "--port", "0", *arguments],
             stderr=subprocess.PIPE,
@@ -43,11 +45,12 @@ class Served:
         import urllib.error
         import urllib.request
 
-        for _ in range(300):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
                     return
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.02)
         raise AssertionError("the server never answered /readyz")
 
@@ -55,6 +58,7 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(10)
         self.process.stderr.close()
+        self.folder.cleanup()
         return code
 
 
@@ -89,6 +93,7 @@ def _serve():
         if server.process.poll() is None:
             server.stop()
         server.process.stderr.close()
+        server.folder.cleanup()
 
 
 _POSTGRES = Path("/usr/lib/postgresql")
@@ -144,6 +149,37 @@ def store_url(request, tmp_path) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
         yield server.replace("NAME", name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+_FORKS = """
+import os, sys, traceback
+from datetime import UTC, datetime
+from classifier.store import *
+sys.path.insert(0, sys.argv[1])
+{body}
+children = []
+for i in range(int(sys.argv[2])):
+    children.append(os.fork())
+    if not children[-1]:
+        try:
+            work(i, sys.argv[3])
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
+"""
+
+
+@pytest.fixture
+def in_processes(store_url):
+    """Run `work(i, url)` of a program text in several processes at the same moment."""
+
+    def run(count: int, body: str) -> None:
+        command = [sys.executable, "-c", _FORKS.format(body=body), str(Path(__file__).parent), str(count), store_url]
+        subprocess.run(command, check=True, timeout=120)
+
+    return run
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 AXES = {
     "kind", "category", "confidence", "alternatives", "permanence", "fault", "action", "scope", "retry_after_s", "blocklist",
     "provider", "source", "model", "taxonomy", "recipient", "smtp_code", "enhanced_code", "template", "template_id",
+    "request_id",
 }  # fmt: skip
 
 

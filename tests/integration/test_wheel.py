@@ -34,6 +34,8 @@ def test_the_wheel_carries_packages_and_data_and_nothing_else(wheel):
     assert "classifier/_data/taxonomy/standard.toml" in names
     assert "classifier/_data/crosswalks/powermta.toml" in names
     assert "classifier/_data/models/standard/model.onnx" in names
+    assert "classifier/store/migrations/env.py" in names
+    assert any(name.startswith("classifier/store/migrations/versions/r0001") for name in names)
 
 
 @pytest.mark.slow
@@ -53,5 +55,8 @@ def test_a_fresh_environment_serves_without_torch(wheel, tmp_path):
     )
     answer = json.loads(done.stdout)
     assert (answer["category"], answer["source"]) == ("user_unknown", "model")
+    code = "from classifier.store import open_store; open_store('sqlite:///state/rebound.db').close()"
+    subprocess.run([python, "-c", code], check=True, cwd=tmp_path)
+    assert (tmp_path / "state/rebound.db").is_file()
     code = "import api.app, classifier, sys; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([python, "-c", code], check=True, cwd=tmp_path)

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from api.callers import OPEN, Caller, identify, read_keys
+from api.callers import OPEN, identify, read_keys
 from classifier.errors import TaxonomyNotFound, Unauthorized
 from classifier.settings import Settings
 
@@ -26,8 +26,20 @@ def test_another_tenants_taxonomy_is_not_even_known_to_exist():
 
 def test_a_key_may_hold_equal_signs_and_a_star_opens_all():
     assert identify(KEYS, "padded==").default == "globex"
-    assert identify(KEYS, "root") is OPEN
-    assert identify(KEYS, "plain") == Caller(default=None, only="standard")
+    root, plain = identify(KEYS, "root"), identify(KEYS, "plain")
+    assert (root.default, root.only) == (None, None)
+    assert (plain.default, plain.only) == (None, "standard")
+
+
+def test_a_key_is_named_by_its_digest_whatever_name_is_given():
+    caller = identify(KEYS, "root")
+    assert caller.named("ann") == caller.named(None) == "key:4813494d137e"
+    assert caller.under("acme").named(None) == "key:4813494d137e"
+    assert "root" not in repr(caller)
+
+
+def test_without_keys_everybody_is_who_they_say():
+    assert (OPEN.named("ann"), OPEN.named(None)) == ("by:ann", "anonymous")
 
 
 @pytest.mark.parametrize("given", [None, "", "wrong", "s3cre", "ключ"])

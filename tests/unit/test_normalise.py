@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from classifier.normalise import MAX_TEXT, dns_list_of, normalise, template_id, template_of
+from classifier.normalise import MAX_TEXT, dns_list_of, normalise, shorten, template_id, template_of
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,28 @@ def test_a_long_text_keeps_head_and_tail():
     assert cut.startswith("550 head")
     assert cut.endswith("mailbox full at the end")
     assert len(cut) <= MAX_TEXT
+
+
+@pytest.mark.parametrize("blank", [" ", "<", ",", "\n"])
+@pytest.mark.parametrize("before", range(1_470, 1_505))
+def test_a_cut_leaves_no_half_of_an_address(before, blank):
+    text = "word, " * (before // 6) + blank * (before % 6) + "jane.roe@acme.example, " + "more words " * 200
+    assert not re.search("jan|roe|acme", normalise(text, addresses=["jane.roe@acme.example"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "kept"),
+    [
+        pytest.param("one two three", 13, "one two three", id="short enough"),
+        pytest.param("one two three", 7, "one two", id="between words"),
+        pytest.param("one two three", 9, "one two ", id="inside a word"),
+        pytest.param("one <two", 6, "one <", id="behind a bracket"),
+        pytest.param("onetwothree", 6, "", id="one word"),
+        pytest.param("x" * 2_000, 1_000, "x" * 680, id="a word longer than any address"),
+    ],
+)
+def test_a_text_is_shortened_between_words(text, size, kept):
+    assert shorten(text, size) == kept
 
 
 def test_codes_beside_the_text_head_the_template():
