@@ -3,7 +3,8 @@
 Traffic rows -> Columns -> tables of days and sorts, the most frequent templates
 """
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -15,7 +16,6 @@ from classifier.drift.alarm import Wording
 from classifier.drift.chance import Counts
 from classifier.store.traffic import Traffic
 
-Rows = Sequence[Traffic]
 Whole = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -49,17 +49,16 @@ class Columns:
 
     Attributes:
         span: The days they are of.
-        rows: The rows.
-        day: Day of each, counted from `span.first`.
+        day: Day of each row, counted from `span.first`.
         n: Failures of each.
         born: Day on which its template was first seen anywhere, counted likewise; may be negative.
         template, provider, category: Numbers in place of names.
-        providers, categories: The names.
         confidence: Of each row's answer.
+        ids, texts: Of the templates, by number.
+        providers, categories: Names by number.
     """
 
     span: Span
-    rows: Rows
     day: Whole
     n: Whole
     born: Whole
@@ -67,14 +66,15 @@ class Columns:
     provider: Whole
     category: Whole
     confidence: Counts
-    providers: tuple[str, ...]
-    categories: tuple[str, ...]
+    ids: Sequence[str]
+    texts: Sequence[str]
+    providers: Sequence[str]
+    categories: Sequence[str]
 
     def only(self, mask: Mask) -> "Columns":
         """Return some of the rows."""
         names = ("day", "n", "born", "template", "provider", "category", "confidence")
-        picked = {name: getattr(self, name)[mask] for name in names}
-        return replace(self, rows=[self.rows[i] for i in np.flatnonzero(mask).tolist()], **picked)
+        return replace(self, **{name: getattr(self, name)[mask] for name in names})
 
     @property
     def recent(self) -> Mask:
@@ -97,31 +97,36 @@ class Columns:
         return int(self.n.sum())
 
 
-def columns(rows: Rows, span: Span) -> Columns:
-    """Return rows column by column, those of other days left out."""
-    rows = [row for row in rows if span.first <= row.day <= span.today and row.n > 0]
-    first = span.first.toordinal()
-    template, _ = _numbered([row.template_id for row in rows])
-    provider, providers = _numbered([row.provider for row in rows])
-    category, categories = _numbered([row.category for row in rows])
+def columns(rows: Iterable[Traffic], span: Span) -> Columns:
+    """Return rows column by column, those of other days left out. They are read once and not kept."""
+    whole = {name: array("q") for name in ("day", "n", "born", "template", "provider", "category")}
+    confidence = array("d")
+    ids: dict[str, int] = {}
+    providers: dict[str, int] = {}
+    categories: dict[str, int] = {}
+    texts: list[str] = []
+    first, last = span.first.toordinal(), span.today.toordinal()
+    for row in rows:
+        if not first <= row.day.toordinal() <= last or row.n <= 0:
+            continue
+        if row.template_id not in ids:
+            texts.append(row.text)
+        whole["template"].append(ids.setdefault(row.template_id, len(ids)))
+        whole["provider"].append(providers.setdefault(row.provider, len(providers)))
+        whole["category"].append(categories.setdefault(row.category, len(categories)))
+        whole["day"].append(row.day.toordinal() - first)
+        whole["n"].append(row.n)
+        whole["born"].append(row.first_seen.toordinal() - first)
+        confidence.append(row.confidence)
     return Columns(
         span=span,
-        rows=rows,
-        day=np.array([row.day.toordinal() - first for row in rows], dtype=np.int64),
-        n=np.array([row.n for row in rows], dtype=np.int64),
-        born=np.array([row.first_seen.toordinal() - first for row in rows], dtype=np.int64),
-        template=template,
-        provider=provider,
-        category=category,
-        confidence=np.array([row.confidence for row in rows], dtype=np.float64),
-        providers=providers,
-        categories=categories,
+        **{name: np.array(values, dtype=np.int64) for name, values in whole.items()},
+        confidence=np.array(confidence, dtype=np.float64),
+        ids=list(ids),
+        texts=texts,
+        providers=list(providers),
+        categories=list(categories),
     )
-
-
-def _numbered(names: list[str]) -> tuple[Whole, tuple[str, ...]]:
-    number: dict[str, int] = {}
-    return np.array([number.setdefault(name, len(number)) for name in names], dtype=np.int64), tuple(number)
 
 
 def table(columns: Columns, sort: Whole, sorts: int) -> Counts:
@@ -150,16 +155,17 @@ def most_frequent(columns: Columns, most: int, least: int = 1) -> tuple[Wording,
     )
     failures = np.bincount(of, weights=columns.n, minlength=len(pairs)).astype(np.int64)
     ranked = [i for i in np.argsort(-failures, kind="stable")[:most] if failures[i] >= least]
-    return tuple(_wording(columns.rows[last[i]], int(failures[i])) for i in ranked)
+    return tuple(_wording(columns, int(last[i]), int(failures[i])) for i in ranked)
 
 
-def _wording(row: Traffic, failures: int) -> Wording:
+def _wording(columns: Columns, row: int, failures: int) -> Wording:
+    template = int(columns.template[row])
     return Wording(
-        template_id=row.template_id,
-        text=row.text,
-        provider=row.provider,
-        category=row.category,
-        confidence=row.confidence,
+        template_id=columns.ids[template],
+        text=columns.texts[template],
+        provider=columns.providers[columns.provider[row]],
+        category=columns.categories[columns.category[row]],
+        confidence=float(columns.confidence[row]),
         failures=failures,
-        first_seen=row.first_seen.date(),
+        first_seen=columns.span.day(int(columns.born[row])),
     )

@@ -3,6 +3,7 @@
 traffic -> Drift(alarms, figures by provider, new templates in volume)
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 
 from classifier.drift.alarm import Alarm, Wording
 from classifier.drift.chance import Shift
-from classifier.drift.counts import Columns, Rows, Span, columns, most_frequent
+from classifier.drift.counts import Columns, Span, columns, most_frequent
 from classifier.drift.rules import RULES, Rules
 from classifier.drift.signals import compare, judge, signals
 from classifier.store import Store
-from classifier.store.traffic import TrafficRepository
+from classifier.store.traffic import Traffic, TrafficRepository
 
 MOST_TEMPLATES = 100
 
@@ -66,9 +67,16 @@ class Drift:
     new_templates: tuple[Wording, ...]
 
 
-def drift(rows: Rows, *, today: date, rules: Rules = RULES) -> Drift:
+def drift(rows: Iterable[Traffic], *, today: date, rules: Rules = RULES) -> Drift:
     """Compare the days up to `today` with the month before them; rows of other days are left out."""
-    everywhere = columns(rows, Span(today=today, recent=rules.recent, month=rules.month))
+    return _compared(columns(rows, _span(today, rules)), rules)
+
+
+def _span(today: date, rules: Rules) -> Span:
+    return Span(today=today, recent=rules.recent, month=rules.month)
+
+
+def _compared(everywhere: Columns, rules: Rules) -> Drift:
     places = {name: everywhere.only(everywhere.provider == i) for i, name in enumerate(everywhere.providers)}
     found = {name: judge(place, everywhere, rules, name) for name, place in places.items()}
     # What has an alarm of its own is left out of the sum, or else the sum would say it again.
@@ -77,8 +85,8 @@ def drift(rows: Rows, *, today: date, rules: Rules = RULES) -> Drift:
     figures = [_figures(place, rules, name) for name, place in places.items()]
     new = everywhere.only(everywhere.new)
     return Drift(
-        today=today,
-        recent=rules.recent,
+        today=everywhere.span.today,
+        recent=everywhere.span.recent,
         alarms=tuple(sorted(filter(None, [*found.values(), rest]), key=lambda alarm: -alarm.failures)),
         figures=(_figures(everywhere, rules, None), *sorted(figures, key=lambda f: -f.failures)),
         new_templates=most_frequent(new, MOST_TEMPLATES, rules.least),
@@ -101,21 +109,31 @@ def _figure(found: Shift | None) -> Figure:
     return Figure(now=float(found.now[1]), before=float(found.before[1])) if found else Figure(now=None, before=None)
 
 
-def alarms(rows: Rows, *, today: date, rules: Rules = RULES) -> list[Alarm]:
+def alarms(rows: Iterable[Traffic], *, today: date, rules: Rules = RULES) -> list[Alarm]:
     """Return the alarms of `drift`, the largest first."""
     return list(drift(rows, today=today, rules=rules).alarms)
 
 
-def drift_of(store: Store, *, today: date, taxonomy: str = "standard", rules: Rules = RULES) -> Drift:
-    """Read a store once and compare."""
-    span = Span(today=today, recent=rules.recent, month=rules.month)
-    with store.session() as session:
-        rows = TrafficRepository(session).traffic(span.first, today, taxonomy=taxonomy)
-    return drift(rows, today=today, rules=rules)
+def drift_of(store: Store, *, today: date, taxonomy: str | None = "standard", rules: Rules = RULES) -> Drift:
+    """Read a store once and compare.
+
+    Args:
+        store: Whose traffic.
+        today: The last day, UTC; it may have just begun.
+        taxonomy: What was answered under this one; None for all, each failure once.
+        rules: Thresholds.
+
+    Raises:
+        StoreUnavailable, StoreRefused: See `Store.session`.
+    """
+    span = _span(today, rules)
+    with store.reading() as session:
+        read = columns(TrafficRepository(session).stream(span.first, today, taxonomy=taxonomy), span)
+    return _compared(read, rules)
 
 
-def alarms_of(store: Store, *, today: date, taxonomy: str = "standard", rules: Rules = RULES) -> list[Alarm]:
-    """Return the alarms of a store's traffic, the largest first."""
+def alarms_of(store: Store, *, today: date, taxonomy: str | None = "standard", rules: Rules = RULES) -> list[Alarm]:
+    """Return the alarms of a store's traffic, the largest first (arguments and errors: see `drift_of`)."""
     return list(drift_of(store, today=today, taxonomy=taxonomy, rules=rules).alarms)
 
 
