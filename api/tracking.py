@@ -75,7 +75,7 @@ class TrackingServer:
             if _nothing_there(error):
                 return None
             raise self._unavailable(f"HTTP status {error.code}") from error
-        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._unavailable(type(error).__name__) from error
 
     def fetch(self, source: str, name: str, folder: Path) -> None:
@@ -92,9 +92,12 @@ class TrackingServer:
         path = quote(f"{place.path.strip('/')}/{name}")
         try:
             with self._open(f"{_ARTIFACTS}/{path}") as response, (folder / name).open("wb") as file:
-                if int(response.headers.get("Content-Length") or 0) > _MOST_BYTES:
+                told = response.headers.get("Content-Length")
+                if told is not None and int(told) > _MOST_BYTES:
                     raise ValueError("larger than any bundle's file")
                 shutil.copyfileobj(response, file, 1 << 20)
+                if told is not None and file.tell() != int(told):
+                    raise ValueError("broken off")
         except urllib.error.HTTPError as error:
             raise self._unavailable(f"HTTP status {error.code} for {name}") from error
         except (OSError, HTTPException, ValueError) as error:

@@ -154,3 +154,23 @@ class ModelConflict(ReboundError):
     """Another bundle of the same label is on the shelf: a version never changes once it was registered."""
 
     code = "model_conflict"
+
+
+class PromotionRefused(ReboundError):
+    """The gate objects to a model, or it was to be overruled without a reason."""
+
+    code = "promotion_refused"
+
+
+class RetrainingBusy(ReboundError):
+    """Another run holds the lease: one run at a time, across machines."""
+
+    code = "retraining_busy"
+    retryable = True
+
+
+class LeaseLost(ReboundError):
+    """A run could not renew its lease in time; it gave up before it registered anything."""
+
+    code = "lease_lost"
+    retryable = True

@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     )
     registered_model: str = Field("rebound", min_length=1, description="Name of the model in the MLflow registry.")
     registry_seconds: Annotated[float, Ge(1)] = Field(30, description="Seconds between looks at the tracking server.")
+    retrain_labels: Annotated[int, Ge(1)] = Field(
+        50, description="Newly labelled templates that ask for a run of `rebound-train run --if-needed`."
+    )
+    auto_promote: bool = Field(
+        False, description="Whether `rebound-train run` promotes a model to which the gate does not object."
+    )
     model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
     cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")
     max_body_bytes: Annotated[int, Ge(1_024)] = Field(

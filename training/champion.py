@@ -61,12 +61,22 @@ class _Graph:
 
 
 def average(net: BounceNet, other: BounceNet) -> BounceNet:
-    """Put a network halfway between itself and the one that it started from, and return it.
+    """Put a network halfway between itself and the one that it started from, and return it."""
+    return meet(net, other, share=0.5)
+
+
+def meet(net: BounceNet, other: BounceNet, *, share: float) -> BounceNet:
+    """Put a network between itself and the one that it started from, and return it.
 
     What learning on forgot comes back and what it learnt stays (Wortsman et al. 2022, Robust fine-tuning, section 3).
+
+    Args:
+        net: What learnt on; changed in place.
+        other: Where it started.
+        share: How much stays its own, 0 to 1.
     """
     theirs = other.state_dict()
-    net.load_state_dict({name: (ours + theirs[name]) / 2 for name, ours in net.state_dict().items()})
+    net.load_state_dict({name: share * ours + (1 - share) * theirs[name] for name, ours in net.state_dict().items()})
     return net
 
 

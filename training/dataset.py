@@ -17,6 +17,7 @@ from pathlib import Path
 from classifier.bundle import sha256_of
 from classifier.normalise import template_id, template_of
 from classifier.parse import parse_email
+from classifier.resources import resource
 from training.authored import Example, read_authored
 
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -150,15 +151,21 @@ def build(
     real = [row for path in labelled for row in read_labelled(path, weight=labelled_weight)]
     real += read_lab(lab) if lab else []
     written = of_authored(read_authored(authored, categories))
-    barred = {_key(row.template) for path in held_out for row in read_labelled(path)}
-    unique, conflicts = _settle([row for row in [*real, *written] if _key(row.template) not in barred])
+    barred = {key_of(row.template) for path in held_out for row in read_labelled(path)}
+    unique, conflicts = _settle([row for row in [*real, *written] if key_of(row.template) not in barred])
     train, dev = _split(unique, dev_share, held_back, seed)
     train.append(Row(template="", target={"undetermined": 1.0}, lang="en", source="empty", weight=1.0))
     files = [*labelled, *(sorted(lab.glob("*.jsonl")) if lab else []), *sorted(authored.rglob("*.txt"))]
     return Dataset(train=train, dev=dev, conflicts=conflicts, hashes={path.name: sha256_of(path) for path in files})
 
 
-def _key(template: str) -> str:
+def held_back() -> frozenset[str]:
+    """Return the ids of the templates that are never trained on but calibrated on (data/held_back.ids)."""
+    return frozenset(resource("held_back.ids").read_text(encoding="utf-8").split())
+
+
+def key_of(template: str) -> str:
+    """Return what two spellings of one template have in common."""
     return " ".join(template.lower().split())
 
 
@@ -167,7 +174,7 @@ def _settle(rows: list[Row]) -> tuple[list[Row], list[tuple[str, str, str]]]:
     first: dict[str, Row] = {}
     conflicts = []
     for row in rows:
-        key = _key(row.template)
+        key = key_of(row.template)
         if not key:
             continue
         if key in first and not set(row.target) & set(first[key].target):

@@ -137,7 +137,7 @@ def macro_f1(truth: Sequence[str], guess: Sequence[str], least: int = 5) -> floa
 
 
 def per_category(truth: Sequence[str], guess: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return precision, recall, F1 and number of texts of each category that occurs."""
+    """Return precision, recall, F1, number of texts and number of answers of each category that occurs."""
     out = {}
     expected, given = Counter(truth), Counter(guess)
     hits = Counter(t for t, g in zip(truth, guess, strict=True) if t == g)
@@ -150,6 +150,7 @@ def per_category(truth: Sequence[str], guess: Sequence[str]) -> dict[str, dict[s
             "recall": round(recall, 3),
             "f1": round(f1, 3),
             "n": expected[name],
+            "given": given[name],
         }
     return out
 

@@ -1,17 +1,14 @@
-"""From a trained network to files that serve: ONNX, int8, parity checked, neighbours, manifest.
+"""From a trained network to files that serve: ONNX, int8, parity checked, neighbours.
 
-BounceNet + tokenizer -> bundle folder
+BounceNet + tokenizer -> model.onnx, neighbours.npz
 """
 
 import logging
-import shutil
-import subprocess
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,29 +17,12 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tokenizers import Tokenizer
 
-from classifier.bundle import (
-    MANIFEST,
-    MODEL,
-    NEIGHBOURS,
-    SCORECARD,
-    TAXONOMY,
-    TOKENIZER,
-    Manifest,
-    load_bundle,
-    sha256_of,
-)
 from classifier.predict.onnx import OnnxPredictor
 from training.evaluate import softmax
 from training.fit import predict
 from training.graph import PlainNet
 from training.model import BounceNet
-
-MIN_AGREEMENT = 0.97
-"""Least share of templates on which int8 must choose the category that torch chooses, where torch is at least even."""
-
-
-class ParityFailure(RuntimeError):
-    """The exported model does not answer as the trained network does."""
+from training.packing import MIN_AGREEMENT, ParityFailure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,60 +110,3 @@ def write_neighbours(
         projection=projection,
         vectors=np.round(projected * 127).astype(np.int8),
     )
-
-
-def write_manifest(
-    folder: Path,
-    *,
-    name: str,
-    version: str,
-    categories: Sequence[str],
-    temperature: float,
-    thresholds: Mapping[str, float],
-    max_tokens: int,
-    normaliser_version: int,
-    taxonomy: str,
-    training: Mapping[str, Any],
-) -> Manifest:
-    """Write manifest.json over the files that stand in the folder."""
-    names = (MODEL, TOKENIZER, TAXONOMY, SCORECARD, NEIGHBOURS)
-    manifest = Manifest(
-        name=name,
-        version=version,
-        categories=tuple(categories),
-        temperature=temperature,
-        thresholds=dict(thresholds),
-        max_tokens=max_tokens,
-        normaliser_version=normaliser_version,
-        taxonomy=taxonomy,
-        files={file: sha256_of(folder / file) for file in names if (folder / file).is_file()},
-        training=dict(training),
-    )
-    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    return manifest
-
-
-def hand_over(bundle: Path, to: Path) -> None:
-    """Copy a checked bundle's files over those of another folder, the manifest last.
-
-    A server that reads the folder midway finds checksums that do not fit, refuses the bundle and goes on with its own.
-
-    Raises:
-        BundleRefused: The bundle is not whole.
-    """
-    checked = load_bundle(bundle)
-    to.mkdir(parents=True, exist_ok=True)
-    for stale in to.iterdir():
-        if stale.is_file() and stale.name not in checked.manifest.files:
-            stale.unlink()
-    for name in [*checked.manifest.files, MANIFEST]:
-        shutil.copy(bundle / name, to / name)
-    load_bundle(to)
-
-
-def git_revision() -> str:
-    """Return the checkout's revision, "unknown" outside one."""
-    done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"

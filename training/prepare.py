@@ -1,0 +1,108 @@
+"""From the store and the files to one lesson: which model learns on, from which labels, under which name."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from classifier.bootstrap import champion
+from classifier.bundle import Bundle, load_bundle
+from classifier.resources import resource
+from classifier.settings import Settings
+from classifier.store import LabelRepository, ModelRepository, Store
+from training.dataset import key_of
+from training.feedback_rows import Feedback, feedback_of, without
+from training.impact import Recent
+from training.lesson import Lesson
+from training.profiles import RESTARTING
+from training.promote import Books
+from training.sources import Sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """Labels that a run leaves out.
+
+    Attributes:
+        sources: Where they came from: "http", "console", "cli", "import".
+        who: Who gave them, as the store names people.
+    """
+
+    sources: tuple[str, ...] = ()
+    who: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.sources or self.who)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+def serving(settings: Settings) -> Bundle:
+    """Return the bundle that answers, or should (errors: see `classifier.bootstrap.champion`)."""
+    return load_bundle(settings.bundle_dir) if settings.bundle_dir else champion(settings)
+
+
+def agreed_feedback(store: Store, model: Bundle, leaving: Leaving, sources: Sources) -> Feedback:
+    """Return what people agree on, but for what is left out."""
+    barred = {key_of(row.template) for rows in sources.frozen().values() for row in rows}
+    with store.reading() as session:
+        labels = LabelRepository(session).agreed("standard", without_sources=leaving.sources, without_who=leaving.who)
+    return feedback_of(labels, categories=model.manifest.categories, barred=barred)
+
+
+def lesson_of(
+    champion: Bundle,
+    feedback: Feedback,
+    *,
+    sources: Sources,
+    leaving: Leaving,
+    traffic: Sequence[Recent],
+    out: Path,
+    version: str,
+    seed: int,
+    progress: bool,
+) -> Lesson:
+    """Return one run's input (arguments: see `training.retrain.RetrainJob` and `Lesson`)."""
+    data = sources.corpus(frozenset(champion.manifest.categories), seed=seed)
+    known = feedback.category_of
+    return Lesson(
+        champion=_start(champion, leaving, sources),
+        feedback=feedback,
+        data=replace(data, train=without(data.train, feedback), dev=without(data.dev, feedback)),
+        traffic=[recent for recent in traffic if recent.template_id not in known],
+        tests=sources.tests,
+        version=version,
+        out=out,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _start(champion: Bundle, leaving: Leaving, sources: Sources) -> Bundle:
+    """Return the model to learn on from.
+
+    Where labels are left out the champion will not do: it may have learnt from them, and hands on what it knows. The shipped
+    model has learnt from nobody's labels.
+    """
+    if sources.start:
+        return load_bundle(sources.start)
+    return load_bundle(resource("models/standard")) if leaving else champion
+
+
+def next_version(profile: str, champion: Bundle, taken: Collection[str]) -> str:
+    """Return a version that no model of the name that a profile gives has, among labels that are taken.
+
+    What learns on from version 2 is 2.1, 2.2...: whole numbers are those of shipped models, and a later program may ship 3.
+    """
+    name = RESTARTING.get(profile, champion.manifest.name)
+    stem = f"{champion.manifest.version.partition('.')[0]}." if name == champion.manifest.name else ""
+    return next(version for n in count(1) if f"{name}/{(version := f'{stem}{n}')}" not in taken)
+
+
+def labels_taken(books: Books) -> set[str]:
+    """Return the labels of all models that were ever registered or put on the shelf."""
+    with books.store.reading() as session:
+        return {*books.shelf.labels(), *(row.label for row in ModelRepository(session).list(100_000))}
