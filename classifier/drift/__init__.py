@@ -7,7 +7,7 @@ Reads counts and decisions of templates, nothing else; it never changes an answe
 """
 
 from classifier.drift.alarm import Alarm, Code, Severity, Wording
-from classifier.drift.report import Drift, Figure, Figures, alarms, alarms_of, drift, drift_of, to_document
+from classifier.drift.report import Drift, Figure, Figures, alarms, alarms_in, alarms_of, drift, drift_of, to_document
 from classifier.drift.rules import RULES, Rules
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Severity",
     "Wording",
     "alarms",
+    "alarms_in",
     "alarms_of",
     "drift",
     "drift_of",

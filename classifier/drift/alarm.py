@@ -76,13 +76,19 @@ class Alarm:
     @property
     def sentence(self) -> str:
         """The alarm in one line of plain words; what a bounce said is in it only as printable characters."""
-        shares = f"{_percent(self.share)} of what {_who_sends(self.provider)} ({_percent(self.before)} before)"
-        text = (
-            f"{self._what()} {place(self.provider)} since {day(self.since)}: "
-            f"{_count(self.templates, 'new template' if self.code is Code.NEW_WORDING else 'template')}, "
-            f"{_count(self.failures, 'failure')}, {shares}"
+        if not self.most_frequent:
+            return self.summary
+        return f"{self.summary}; the most frequent: {shown(self.most_frequent[0].text)}"
+
+    @property
+    def summary(self) -> str:
+        """The sentence without the words of any bounce: for logs."""
+        new = "new " if self.code is Code.NEW_WORDING else ""
+        return (
+            f"{self._what()} {place(self.provider)} since {day(self.since)}: {_count(self.templates, f'{new}template')}, "
+            f"{_count(self.failures, 'failure')}, {_percent(self.share)} of what {_who_sends(self.provider)} "
+            f"({_percent(self.before)} before)"
         )
-        return f"{text}; the most frequent: {shown(self.most_frequent[0].text)}" if self.most_frequent else text
 
     def _what(self) -> str:
         match self.code:

@@ -144,7 +144,7 @@ def new_templates(columns: Columns) -> tuple[Counts, Counts]:
     """
     age = columns.span.recent
     past = table(columns, (columns.born > columns.day - age).astype(np.int64), 2)
-    past[: max(0, int(columns.born.min(initial=0)) + age)] = 0
+    past[: max(0, int(columns.born.min(initial=columns.span.days)) + age)] = 0
     return past, table(columns, columns.new.astype(np.int64), 2)
 
 

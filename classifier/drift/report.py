@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from classifier.drift.alarm import Alarm, Wording
 from classifier.drift.chance import Shift
@@ -126,15 +127,24 @@ def drift_of(store: Store, *, today: date, taxonomy: str | None = "standard", ru
     Raises:
         StoreUnavailable, StoreRefused: See `Store.session`.
     """
-    span = _span(today, rules)
     with store.reading() as session:
-        read = columns(TrafficRepository(session).stream(span.first, today, taxonomy=taxonomy), span)
+        read = _read(session, today, taxonomy, rules)
     return _compared(read, rules)
 
 
 def alarms_of(store: Store, *, today: date, taxonomy: str | None = "standard", rules: Rules = RULES) -> list[Alarm]:
     """Return the alarms of a store's traffic, the largest first (arguments and errors: see `drift_of`)."""
     return list(drift_of(store, today=today, taxonomy=taxonomy, rules=rules).alarms)
+
+
+def alarms_in(session: Session, *, today: date, taxonomy: str | None = "standard", rules: Rules = RULES) -> list[Alarm]:
+    """Return the same in a transaction that is open already."""
+    return list(_compared(_read(session, today, taxonomy, rules), rules).alarms)
+
+
+def _read(session: Session, today: date, taxonomy: str | None, rules: Rules) -> Columns:
+    span = _span(today, rules)
+    return columns(TrafficRepository(session).stream(span.first, today, taxonomy=taxonomy), span)
 
 
 def to_document(found: Drift) -> dict[str, Any]:

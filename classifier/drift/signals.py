@@ -107,7 +107,8 @@ def _began(signal: Signal, found: Shift, rules: Rules) -> int | None:
 def _alarm(
     signal: Signal, found: Shift, began: int, columns: Columns, everywhere: Columns, rules: Rules, provider: str | None
 ) -> Alarm:
-    sort = int((found.now - found.before).argmax())
+    before = _shares(signal.past[max(0, began - rules.month) : began], found.before)
+    sort = int((_shares(signal.recent[began:], found.now) - before).argmax())
     since = columns.day >= began
     concerned = columns.only(since & (signal.sort == sort))
     of_all = concerned.failures / int(everywhere.n[everywhere.day >= began].sum())
@@ -119,10 +120,16 @@ def _alarm(
         category=columns.categories[sort] if signal.code is Code.CATEGORY_MIX else None,
         failures=concerned.failures,
         share=concerned.failures / int(columns.n[since].sum()),
-        before=float(found.before[sort]),
+        before=float(before[sort]),
         templates=concerned.templates,
         most_frequent=most_frequent(concerned, rules.named),
     )
+
+
+def _shares(days: Counts, otherwise: Counts) -> Counts:
+    """Return the share of each sort over some days, or what else to take it for where they are empty."""
+    sums = days.sum(axis=0)
+    return sums / sums.sum() if sums.sum() else otherwise
 
 
 def _severity(share: float, rules: Rules) -> Severity:

@@ -13,6 +13,7 @@ import pytest
 
 from classifier.drift import Code, alarms_of
 from classifier.store import Store, TrafficRepository, open_store
+from training.cause import drift_alarms
 
 REBOUND = Path(sys.executable).with_name("rebound")
 OLD, NEW = "550 5.1.1 no such user", "550 5.7.9 the mailbox has left the building"
@@ -92,6 +93,9 @@ def test_both_databases_tell_the_same_alarm(store):
     assert alarm.most_frequent[0].text == NEW
     assert alarms_of(store, today=today(), taxonomy="acme") == []
     assert alarms_of(store, today=today(), taxonomy=None) == [alarm]
+    with store.reading() as session:
+        assert drift_alarms(session) == [alarm.summary]
+    assert NEW not in alarm.summary
 
 
 def test_a_report_over_http_names_the_provider_the_day_and_the_words(server):
