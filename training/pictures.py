@@ -26,7 +26,7 @@ def confusion_matrix(truth: Sequence[str], guess: Sequence[str]) -> Figure:
     axes.set_yticks(range(len(names)), [f"{name} ({int(counts[i].sum())})" for i, name in enumerate(names)])
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=7, color=colour)
+        axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", fontsize=7, color=colour)
     axes.set_xlabel("answered")
     axes.set_ylabel("true (texts)")
     figure.tight_layout()
