@@ -104,7 +104,7 @@ def place(provider: str | None) -> str:
     """Return where something happens, in words."""
     match provider:
         case None:
-            return "over all other providers"
+            return "over all providers together"
         case "":
             return "at systems of no known provider"
         case _:

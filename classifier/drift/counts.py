@@ -150,12 +150,12 @@ def new_templates(columns: Columns) -> tuple[Counts, Counts]:
 
 def most_frequent(columns: Columns, most: int, least: int = 1) -> tuple[Wording, ...]:
     """Return the templates, one entry a provider, that at least `least` failures had, the most frequent first."""
-    pairs, last, of = np.unique(
+    pairs, first, of = np.unique(
         columns.template * len(columns.providers) + columns.provider, return_index=True, return_inverse=True
     )
     failures = np.bincount(of, weights=columns.n, minlength=len(pairs)).astype(np.int64)
     ranked = [i for i in np.argsort(-failures, kind="stable")[:most] if failures[i] >= least]
-    return tuple(_wording(columns, int(last[i]), int(failures[i])) for i in ranked)
+    return tuple(_wording(columns, int(first[i]), int(failures[i])) for i in ranked)
 
 
 def _wording(columns: Columns, row: int, failures: int) -> Wording:

@@ -108,7 +108,8 @@ def _alarm(
     signal: Signal, found: Shift, began: int, columns: Columns, everywhere: Columns, rules: Rules, provider: str | None
 ) -> Alarm:
     before = _shares(signal.past[max(0, began - rules.month) : began], found.before)
-    sort = int((_shares(signal.recent[began:], found.now) - before).argmax())
+    rises = _shares(signal.recent[began:], found.now) - before
+    sort = int(rises.argmax()) if signal.rising is None else signal.rising
     since = columns.day >= began
     concerned = columns.only(since & (signal.sort == sort))
     of_all = concerned.failures / int(everywhere.n[everywhere.day >= began].sum())
