@@ -12,6 +12,7 @@ from api import model_schemas as schemas
 from api.deps import BodyDep, CallerDep, LimitParam, LiveDep, MemoryDep, decode_json
 from api.memory import Memory
 from classifier.errors import InvalidInput, ModelFixed, ReboundError, Unauthorized
+from classifier.feedback.learned import restore_released
 from classifier.registry import CHALLENGER, CHAMPION, ModelShelf
 from classifier.store import Compared, Difference, ModelRepository, ShadowRepository
 from classifier.store.models import RETIRED
@@ -119,7 +120,10 @@ def _model(row: ModelVersionRow) -> dict[str, Any]:
 
 
 def _note(memory: Memory, champion: str | None) -> None:
-    """Note in the store which model answers now. A store that is away keeps nobody from rolling back."""
+    """Note in the store which model answers now, and set the pins again that were released for the one that goes.
+
+    A store that is away keeps nobody from rolling back.
+    """
     now = datetime.now(UTC)
     try:
         with memory.store.session() as session:
@@ -129,6 +133,8 @@ def _note(memory: Memory, champion: str | None) -> None:
                 repository.set_state(champion, "champion", now)
             elif before is not None:
                 repository.set_state(before.label, RETIRED, now)
+            if before is not None:
+                restore_released(session, before.label, now)
     except ReboundError as error:
         log.error("rollback_not_noted", reason=str(error), consequence="the model answers all the same")
 
