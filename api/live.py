@@ -32,6 +32,8 @@ WARM_SECONDS = 1.0
 """What warming may take: a template that stays cold costs its next request some milliseconds, once."""
 _WARM_TEMPLATES = 1_000
 _CHUNK = 8
+_YIELD_SECONDS = 0.5
+"""How long loading waits for the challenger to leave the memory."""
 _LINGER_SECONDS = 1.0
 """How long the old parts stay as they are after the swap, for the requests that still use them."""
 _FORGET = 100
@@ -52,7 +54,8 @@ class Live:
         self._shelf = shelf_of(settings)
         self._pins = pins
         self._stopping = Event()
-        self.shadow = Shadow(settings, lambda: self._parts, stopping=self._stopping)
+        self._loading = Event()
+        self.shadow = Shadow(settings, lambda: self._parts, stopping=self._stopping, yielding=self._loading)
         self._recorder = _Both(recorder, self.shadow) if recorder is not None else self.shadow
         # Read first: what changes while the parts are built is found by the first look.
         self._tried = self._shelf.stamp(CHAMPION)
@@ -93,6 +96,13 @@ class Live:
         if stamp == self._tried:
             return
         self._tried = stamp
+        self._loading.set()
+        try:
+            self._replace()
+        finally:
+            self._loading.clear()
+
+    def _replace(self) -> None:
         started = time.monotonic()
         try:
             bundle = champion(self._settings)
@@ -131,6 +141,9 @@ class Live:
         Raises:
             BundleRefused: It cannot be loaded, or a user's taxonomy that is answered now could not be with it.
         """
+        until = time.monotonic() + _YIELD_SECONDS
+        while self.shadow.label is not None and time.monotonic() < until:
+            self._stopping.wait(0.01)
         before = self._parts
         model = load_model(self._settings, bundle, like=before.model)
         fresh = assemble(self._settings, model, pins=self._pins, recorder=self._recorder)

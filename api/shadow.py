@@ -59,12 +59,16 @@ class Shadow:
         settings: Where the shelf is.
         parts: Tells what answers now.
         stopping: Set when the process is about to end.
+        yielding: Set while another champion is loaded: three models at once are too much for the memory.
     """
 
-    def __init__(self, settings: Settings, parts: Callable[[], Parts], *, stopping: Event) -> None:
+    def __init__(
+        self, settings: Settings, parts: Callable[[], Parts], *, stopping: Event, yielding: Event | None = None
+    ) -> None:
         self._settings = settings
         self._parts = parts
         self._stopping = stopping
+        self._yielding = yielding or Event()
         self._shelf = shelf_of(settings)
         self._tried: object = None
         self._model: Model | None = None
@@ -101,6 +105,10 @@ class Shadow:
 
     def work(self) -> None:
         """Follow the pointer, and ask the challenger about what waits. One thread calls this, again and again."""
+        if self._yielding.is_set():
+            self._let_go()
+            self._tried = None
+            return
         self._follow()
         model = self._model
         if model is None:
@@ -111,7 +119,7 @@ class Shadow:
         while chunk := list(islice(cases, _CHUNK)):
             began = time.monotonic()
             self._compare(model, {case: waiting[case] for case in chunk})
-            if self._stopping.wait(time.monotonic() - began):
+            if self._stopping.wait(time.monotonic() - began) or self._yielding.is_set():
                 return
 
     def flush(self, store: Store) -> None:

@@ -4,20 +4,19 @@ Medians of repeated runs and ratios against a baseline of the same run: absolute
 """
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import httpx2 as httpx
 import psutil
 
-from benchmarks import taxonomies
+from benchmarks import learning_loop, taxonomies
 from benchmarks.regex_table import classify as by_regex
+from benchmarks.served import served
 from classifier.bootstrap import build
 from classifier.bundle import load_bundle
 from classifier.domain import Failure
@@ -64,6 +63,8 @@ def main() -> None:
     for line in taxonomies.lines(failures, each):
         print(line)
     print(f"{'resident memory of rebound serve, MB':44} {_served_memory(texts):12,.0f}")
+    for line in learning_loop.lines():
+        print(line, flush=True)
     print(f"{'bundle, MB':44} {sum(p.stat().st_size for p in bundle.folder.iterdir()) / 1e6:12.1f}")
 
 
@@ -101,37 +102,11 @@ def _ngrams(texts: Sequence[str]) -> float:
 
 def _served_memory(texts: Sequence[str]) -> float:
     """Return the resident memory of a server after some thousand distinct texts, in MB."""
-    with tempfile.TemporaryFile("w+") as banner:
-        command = [Path(sys.executable).with_name("rebound"), "serve", "--port", "0"]
-        server = subprocess.Popen(command, stderr=banner, env=dict(os.environ))
-        try:
-            url = _url(banner.fileno(), server)
-            feed = "\n".join(json.dumps({"text": f"{text} {extra}"}) for text in texts for extra in ("", "a", "b", "c"))
-            request = [
-                "curl",
-                "-sf",
-                f"{url}/v1/classify/batch",
-                "-H",
-                "Content-Type: application/x-ndjson",
-                "--data-binary",
-                "@-",
-            ]
-            subprocess.run(request, input=feed.encode(), check=True, stdout=subprocess.DEVNULL)
-            return psutil.Process(server.pid).memory_info().rss / 1e6
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-def _url(descriptor: int, server: subprocess.Popen[bytes]) -> str:
-    for _ in range(200):
-        said = os.pread(descriptor, 4_096, 0).decode()
-        if "http://" in said and "docs" in said:
-            return said.split("Rebound listens on ")[1].split(" ")[0]
-        if server.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise RuntimeError("the server did not start")
+    feed = "\n".join(json.dumps({"text": f"{text} {extra}"}) for text in texts for extra in ("", "a", "b", "c"))
+    headers = {"Content-Type": "application/x-ndjson"}
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
+        httpx.post(f"{server.url}/v1/classify/batch", content=feed, headers=headers, timeout=120).raise_for_status()
+        return float(psutil.Process(server.pid).memory_info().rss / 1e6)
 
 
 if __name__ == "__main__":

@@ -88,8 +88,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, *, any_normaliser: bool = False) -> Bundle:
     """Check a bundle and return it.
+
+    Args:
+        folder: Where it lies.
+        any_normaliser: Whether it may be made for another version of the normaliser: to learn on from, never to serve.
 
     Raises:
         BundleRefused: A file is missing or damaged, or the bundle fits another format, normaliser or taxonomy.
@@ -98,7 +102,7 @@ def load_bundle(folder: Path) -> Bundle:
     _check_files(folder, manifest)
     if manifest.format != FORMAT:
         raise BundleRefused(f"{folder}: bundle format {manifest.format}, this program reads {FORMAT}")
-    if manifest.normaliser_version != NORMALISER_VERSION:
+    if manifest.normaliser_version != NORMALISER_VERSION and not any_normaliser:
         raise BundleRefused(
             f"{folder}: trained for normaliser version {manifest.normaliser_version}, this program has {NORMALISER_VERSION}"
         )

@@ -9,21 +9,22 @@ rules is a change of `NORMALISER_VERSION`, and a model bundle made for another v
 """
 
 import hashlib
-import html
 import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
+from classifier.recode import recode
 from classifier.resources import resource
 
-NORMALISER_VERSION = 1
+NORMALISER_VERSION = 2
 MAX_TEXT = 2_000
 """Characters looked at; a longer diagnostic is cut, keeping its head and its tail (the cause may stand in either)."""
 PLACEHOLDERS = ("[ADDR]", "[HOST]", "[IP]", "[ID]", "[DATE]", "[NUM]", "[URL]")
 
 _TAIL = 500
+_ROUNDS = 4
 _BETWEEN = " \t\r\n<>()[],;:\"'"
 """Characters that stand before or after an address, seldom in one."""
 _LONGEST_ADDRESS = 320
@@ -114,7 +115,8 @@ _TAG = re.compile(
 )
 # Two letters on either side: "non-" and "e-" at a line's end are rarer than a hyphenated word.
 _HYPHENATED = re.compile(r"([a-z]{2})-\r?\n[ \t]{0,4}([a-z]{2})")
-_QUOTED = re.compile(r"^[ \t]{0,4}>[> ]{0,9}", re.MULTILINE)
+_BLANK = r"\x00-\x09\x0b\x0c\x0e-\x20\x7f\x85\xa0\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u3000\ufeff"
+_QUOTED = re.compile(f"^[{_BLANK}]*>[>{_BLANK}]*", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028\u2029\ufeff]+")
 
 
@@ -223,14 +225,25 @@ def _mask(match: re.Match[str]) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """Undo what mail programs and copying do to a text: HTML, quoting marks, soft and hyphenated line breaks."""
-    if "&" in text:
-        text = html.unescape(text)
-    if "<" in text:
-        text = _TAG.sub(" ", text)
+    """Undo what mail programs and copying do to a text: wrong character sets, HTML, quoting marks, broken lines."""
     if "\n" in text:
         text = _HYPHENATED.sub(r"\1\2", text.replace("=\r\n", "").replace("=\n", ""))
+    text = _recoded(text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
     return _QUOTED.sub("", text) if ">" in text else text
+
+
+def _recoded(text: str) -> str:
+    # The compatible forms of characters may spell what the other step undoes, and the other way round.
+    for _ in range(_ROUNDS):
+        again = recode(text)
+        if not again.isascii():
+            again = unicodedata.normalize("NFKC", again)
+        if again == text:
+            break
+        text = again
+    return text
 
 
 def _join_lines(text: str) -> str:
@@ -290,14 +303,12 @@ def normalise(text: str, *, addresses: Iterable[str] = ()) -> str:
     '550 5.1.1 <[ADDR]>: user unknown, id [ID]'
     """
     text = _unwrap(cut(text))
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
     if "\n" in text:
         text = _join_lines(text)
     text = " ".join(_CONTROL.sub(" ", text).split())
     for address in addresses:
         text = _mask_known(text, address)
-    for _ in range(4):
+    for _ in range(_ROUNDS):
         once = _once(text)
         if once == text:
             break

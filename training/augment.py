@@ -1,4 +1,4 @@
-"""Varies templates the way the world does: other wrappers, other codes, typing errors, cut ends, synonyms.
+"""Varies templates the way the world does: other wrappers, other codes, typing errors, cut ends, synonyms, damage.
 
     template -> template, the label unchanged
 
@@ -9,11 +9,13 @@ import random
 import re
 from collections.abc import Callable
 
+from training.damage import damage, typed, words_in, words_of
+
 _ENOUGH = 5
 _ENOUGH_FOREIGN = 3
 _FOREIGN_DROP = 0.5
+_DAMAGED = 0.35
 _HEAD = re.compile(r"^(?P<reply>[245]\d\d)?[ -]?(?P<enhanced>#?[245]\.\d{1,3}\.\d{1,3})?[ :-]*")
-_WORD = re.compile(r"[^\W\d_]{3,}")
 _GENERIC = (
     "550",
     "554",
@@ -97,7 +99,7 @@ _SYNONYMS = {
 }  # fmt: skip
 
 
-def augment(template: str, chance: random.Random, *, foreign: bool = False) -> str:
+def augment(template: str, chance: random.Random, *, lang: str = "en") -> str:
     """Return a variant of a template; a third of them come back unchanged.
 
     A text that is not English loses its codes more often: its words are the rarer thing to learn from, and a code beside
@@ -106,21 +108,14 @@ def augment(template: str, chance: random.Random, *, foreign: bool = False) -> s
     if chance.random() < 0.33 or not template:
         return template
     text = template
-    if foreign and chance.random() < _FOREIGN_DROP:
+    if lang != "en" and chance.random() < _FOREIGN_DROP:
         text = _without_codes(text)
     for step, probability in _STEPS:
         if chance.random() < probability:
             text = step(text, chance)
+    if chance.random() < _DAMAGED:
+        return damage(text, chance, lang)
     return " ".join(text.split())
-
-
-def words_of(text: str) -> int:
-    """Count the words that may carry the meaning."""
-    return (
-        len(_WORD.findall(text))
-        if text.isascii()
-        else max(len(_WORD.findall(text)), sum(ord(c) > 0x2E80 for c in text) // 2)
-    )
 
 
 def _without_codes(text: str) -> str:
@@ -159,21 +154,6 @@ def _synonyms(text: str, chance: random.Random) -> str:
     return " ".join(words)
 
 
-def _typos(text: str, chance: random.Random) -> str:
-    found = [match for match in _WORD.finditer(text) if text[match.start() - 1 : match.start()] != "["]
-    for match in sorted(chance.sample(found, min(len(found), chance.choice((1, 1, 2)))), key=lambda m: -m.start()):
-        word, at = match.group(), chance.randrange(1, len(match.group()))
-        kind = chance.randrange(4)
-        changed = (
-            word[:at] + word[at + 1 :] if kind == 0
-            else word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :] if kind == 1
-            else word[:at] + word[at] + word[at:] if kind == 2
-            else word[:at] + chance.choice("abcdefghiklmnoprstu?") + word[at + 1 :]
-        )  # fmt: skip
-        text = text[: match.start()] + changed + text[match.end() :]
-    return text
-
-
 def _truncate(text: str, chance: random.Random) -> str:
     if words_of(text) < 8:
         return text
@@ -195,11 +175,7 @@ def _glue(text: str, chance: random.Random) -> str:
 
 
 def _split_word(text: str, chance: random.Random) -> str:
-    long = [
-        match
-        for match in _WORD.finditer(text)
-        if len(match.group()) >= 6 and text[match.start() - 1 : match.start()] != "["
-    ]
+    long = [match for match in words_in(text) if len(match.group()) >= 6]
     if not long:
         return text
     match = chance.choice(long)
@@ -223,7 +199,7 @@ _STEPS: tuple[tuple[Callable[[str, random.Random], str], float], ...] = (
     (_drop_words, 0.10),
     (_codes, 0.35),
     (_truncate, 0.10),
-    (_typos, 0.15),
+    (typed, 0.15),
     (_glue, 0.07),
     (_split_word, 0.05),
     (_upper, 0.05),

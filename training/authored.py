@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_BY_LANGUAGE = frozenset({"core", "core2", "damaged", "lang"})
+"""Folders with one file a language, named by its ISO 639 code; all else is English."""
 _SECTION = re.compile(r"\[(?P<label>[a-z][a-z0-9_]*)(?: @ (?P<manner>[^\]]+))?\]")
 _SLOT = re.compile(r"\{(addr|sender|local|domain|sdomain|host|client|ip6?|id|n|size|date|url)\}")
 _NAMES = (
@@ -56,7 +58,7 @@ def read_authored(folder: Path, categories: frozenset[str]) -> list[Example]:
     """
     examples: list[Example] = []
     for path in sorted(folder.rglob("*.txt")):
-        lang = path.stem if path.parent.name in ("core", "lang") else "en"
+        lang = path.stem if path.parent.name in _BY_LANGUAGE else "en"
         examples += _read_file(path, str(path.relative_to(folder)), lang, categories)
     return examples
 

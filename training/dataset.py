@@ -156,7 +156,15 @@ def build(
     train, dev = _split(unique, dev_share, held_back, seed)
     train.append(Row(template="", target={"undetermined": 1.0}, lang="en", source="empty", weight=1.0))
     files = [*labelled, *(sorted(lab.glob("*.jsonl")) if lab else []), *sorted(authored.rglob("*.txt"))]
-    return Dataset(train=train, dev=dev, conflicts=conflicts, hashes={path.name: sha256_of(path) for path in files})
+    return Dataset(train=train, dev=dev, conflicts=conflicts, hashes=_hashes(files, authored))
+
+
+def _hashes(files: Iterable[Path], authored: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file, those of the authored corpus by their place in it."""
+    return {
+        str(path.relative_to(authored)) if path.is_relative_to(authored) else path.name: sha256_of(path)
+        for path in files
+    }
 
 
 def held_back() -> frozenset[str]:

@@ -138,7 +138,7 @@ def _training_data(
     ids: list[list[int]] = []
     targets: list[Floats] = []
     for epoch in range(recipe.epochs):
-        templates = [augment(row.template, chance, foreign=row.lang != "en") if epoch else row.template for row in rows]
+        templates = [augment(row.template, chance, lang=row.lang) if epoch else row.template for row in rows]
         soft = hard
         if teacher:
             soft = recipe.teacher_share * teacher(templates) + (1 - recipe.teacher_share) * hard

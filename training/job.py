@@ -20,6 +20,7 @@ from transformers import BertModel
 from classifier.bundle import MODEL as MODEL_FILE
 from classifier.bundle import NEIGHBOURS as NEIGHBOURS_FILE
 from classifier.bundle import TAXONOMY, TOKENIZER, Bundle, load_bundle, sha256_of
+from classifier.custom.background import stratified
 from classifier.normalise import NORMALISER_VERSION
 from classifier.predict.onnx import OnnxPredictor
 from classifier.resources import resource
@@ -65,6 +66,9 @@ MULTILINGUAL_LAYERS = (0, 2, 4, 7, 9, 11)
 """Layers of the multilingual teacher: all twelve would double its cost for little more to teach."""
 
 CONTINUED_EPOCHS = 4
+
+SHOWN = 560
+"""Templates of each category that evidence is shown from: with more, the bundle would outgrow 15 MB."""
 
 PROFILES = {
     "scratch": Profile(
@@ -185,10 +189,10 @@ def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[Bou
 def _continue(
     rows: Sequence[Row], categories: Sequence[str], job: Job, start: Path
 ) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
-    """Learn on from a bundle: a few epochs at half the rate, its vocabulary kept; then meet it halfway."""
-    bundle = load_bundle(start)
+    """Learn on from a bundle: a few epochs in batches twice as large, its vocabulary kept; then meet it halfway."""
+    bundle = load_bundle(start, any_normaliser=True)
     net, tokenizer = load_champion(bundle)
-    recipe = Recipe(epochs=CONTINUED_EPOCHS, rate=1e-4, seed=job.seed + 2, progress=job.progress)
+    recipe = Recipe(epochs=CONTINUED_EPOCHS, batch=64, seed=job.seed + 2, progress=job.progress)
     log.info("continuing %s, %d epochs", bundle.manifest.label, recipe.epochs)
     fine_tune(net, tokenizer, rows, categories, recipe, folder=job.out / "scratch")
     average(net, load_champion(bundle)[0])
@@ -305,7 +309,7 @@ def package(
         "git_revision": git_revision(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    ours = [row for row in neighbours or rows if row.source.startswith("authored/") and row.template]
+    ours = _shown(neighbours or rows)
     _, embeddings = raw.encode([row.template for row in ours])
     export.write_neighbours(
         job.out / NEIGHBOURS_FILE, [row.template for row in ours], [row.label for row in ours], embeddings
@@ -314,6 +318,12 @@ def package(
         made, training=training, files=dict(made.files) | {NEIGHBOURS_FILE: sha256_of(job.out / NEIGHBOURS_FILE)}
     )
     return calibrate(job.out, made, data.dev, job.tests)
+
+
+def _shown(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that evidence is shown from: our own and whole, so many of each category."""
+    ours = [row for row in rows if row.template and row.source.startswith("authored/") and "damaged" not in row.source]
+    return [ours[i] for i in sorted(stratified(np.array([row.label for row in ours]), SHOWN))] if ours else []
 
 
 def _sample(rows: Sequence[Row], most: int | None, seed: int) -> list[Row]:

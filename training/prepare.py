@@ -88,7 +88,7 @@ def _start(champion: Bundle, leaving: Leaving, sources: Sources) -> Bundle:
     model has learnt from nobody's labels.
     """
     if sources.start:
-        return load_bundle(sources.start)
+        return load_bundle(sources.start, any_normaliser=True)
     return load_bundle(resource("models/standard")) if leaving else champion
 
 

@@ -19,10 +19,8 @@ _PART = (0.5, 0.9)
 
 def variants(row: Row, chance: random.Random, n: int = VARIANTS) -> list[str]:
     """Return a template and `n` variants of it: three of four a part of its words, the others as `augment` has them."""
-    foreign = row.lang != "en"
     varied = [
-        augment(row.template, chance, foreign=foreign) if i % 4 == 3 else part_of(row.template, chance)
-        for i in range(n)
+        augment(row.template, chance, lang=row.lang) if i % 4 == 3 else part_of(row.template, chance) for i in range(n)
     ]
     return [row.template, *varied]
 

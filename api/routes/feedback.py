@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from api import schemas
+from api import feedback_schemas as schemas
 from api.deps import (
     BodyDep,
     CallerDep,

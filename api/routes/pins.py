@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
-from api import schemas
+from api import feedback_schemas as schemas
 from api.deps import CallerDep, DeskDep, LimitParam, MemoryDep, TaxonomyDep
 from api.labels import event_document, pin_document
 from classifier.custom.draft import STANDARD

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api import schemas
+from api import feedback_schemas as schemas
 from api.callers import Caller
 from api.deps import BodyDep, CallerDep, DeskDep, LimitParam, MemoryDep, decode_json
 from api.drafts import whole_number

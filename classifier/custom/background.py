@@ -24,11 +24,11 @@ from classifier.predict.words import WordTable, word_table
 Floats = npt.NDArray[np.float32]
 PER_CATEGORY = 40
 FOR_RARITY = 3_000
-SHRINKAGE = 1.0
+SHRINKAGE = 0.3
 """Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
-STANDARD_WEIGHT = 1.4
-WORD_WEIGHT = 2.0
-_VERSION = 2
+STANDARD_WEIGHT = 0.7
+WORD_WEIGHT = 1.0
+_VERSION = 3
 """Of what is kept in the file: a change of the lines above or of `Space.features` is a change of this."""
 
 

@@ -33,9 +33,9 @@ from classifier.predict.onnx import OnnxPredictor
 Floats = npt.NDArray[np.float32]
 REFUSED = 3
 """Exit status for a bundle that brings nothing to learn against."""
-STRENGTH = 15.0
+STRENGTH = 60.0
 """Inverse of the regularisation (scikit-learn's C)."""
-OTHERS = 1.3
+OTHERS = 1.0
 """Counter-examples and background together weigh as much as this many categories of mean size."""
 FOCUS = 8.0
 """How much more a background row weighs that is near to an example: by e to this for every cosine of 1."""

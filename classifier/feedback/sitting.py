@@ -45,7 +45,13 @@ class Result:
 
 @dataclass(slots=True)
 class _Taken:
-    """What one sitting has found so far, opinion by opinion (None: not decided yet)."""
+    """What one sitting has found so far, by the opinions' numbers.
+
+    Attributes:
+        refused: Why an opinion was not taken.
+        labels, states: The label that was added, or was there already, and which of the two.
+        repeats: The number of the opinion, in this sitting, that said the same before.
+    """
 
     refused: dict[int, TooManyLabels] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The fine-tuned encoder, run by onnxruntime: no torch, one file of weights, some tens of megabytes of memory."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ from classifier.domain import Prediction, Source
 from classifier.errors import BundleRefused
 from classifier.predict import Encoded
 
-_BATCH = 16
 _TAIL_SHARE = 4
 """A text that is too long keeps a quarter of its room for its end: the cause may stand there."""
 
@@ -43,7 +43,7 @@ class OnnxPredictor:
 
     Args:
         bundle: A checked bundle.
-        threads: Cores that one call may use, at least 1.
+        threads: Texts that one call works on at once, a core each; at least 1.
         like: A loaded model whose tokenizer is used again if it is the same: to read one holds up every other thread.
 
     Raises:
@@ -52,13 +52,14 @@ class OnnxPredictor:
 
     def __init__(self, bundle: Bundle, *, threads: int = 1, like: "OnnxPredictor | None" = None) -> None:
         self._manifest = bundle.manifest
+        self._pool = ThreadPoolExecutor(threads, "model") if threads > 1 else None
         same = like is not None and like._manifest.files[TOKENIZER] == bundle.manifest.files[TOKENIZER]
         try:
             self._tokenizer: Tokenizer = (
                 like._tokenizer if like and same else Tokenizer.from_file(str(bundle.folder / TOKENIZER))
             )
             self._session = onnxruntime.InferenceSession(
-                str(bundle.folder / MODEL), _options(threads), providers=["CPUExecutionProvider"]
+                str(bundle.folder / MODEL), _options(), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # both libraries raise bare Exceptions of their own making
             raise BundleRefused(f"{bundle.folder}: the model cannot be loaded: {error}") from error
@@ -112,15 +113,10 @@ class OnnxPredictor:
         return self._encode([self.tokens(template) for template in templates])
 
     def _encode(self, ids: list[list[int]]) -> tuple[Floats, Floats]:
-        # Texts of like length share a batch, so that little time goes into padding.
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        logits: list[Floats | None] = [None] * len(ids)
-        embeddings: list[Floats | None] = [None] * len(ids)
-        for start in range(0, len(order), _BATCH):
-            chosen = order[start : start + _BATCH]
-            for i, logit, embedding in zip(chosen, *self._run([ids[i] for i in chosen]), strict=True):
-                logits[i], embeddings[i] = logit, embedding
-        return np.stack([x for x in logits if x is not None]), np.stack([x for x in embeddings if x is not None])
+        # One text at a time: activations are rounded to eight bits over all that is run together, so a text would be
+        # answered differently in other company. Threads share the texts instead of the work on each.
+        found = list(self._pool.map(self._run, ids) if self._pool and len(ids) > 1 else map(self._run, ids))
+        return np.concatenate([logits for logits, _ in found]), np.concatenate([embedding for _, embedding in found])
 
     def tokens(self, template: str) -> list[int]:
         """Return a template's token ids, between the tokenizer's start and end marks, cut to the model's length."""
@@ -131,20 +127,15 @@ class OnnxPredictor:
         tail = limit // _TAIL_SHARE
         return ids[: limit - tail] + ids[-tail:]
 
-    def _run(self, ids: list[list[int]]) -> tuple[Floats, Floats]:
-        width = max(map(len, ids))
-        inputs = np.zeros((len(ids), width), dtype=np.int64)
-        mask = np.zeros_like(inputs)
-        for row, tokens in enumerate(ids):
-            inputs[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-        logits, embeddings = self._session.run(None, {"input_ids": inputs, "attention_mask": mask})
-        return logits, embeddings
+    def _run(self, ids: list[int]) -> tuple[Floats, Floats]:
+        inputs = np.array([ids], dtype=np.int64)
+        logits, embedding = self._session.run(None, {"input_ids": inputs, "attention_mask": np.ones_like(inputs)})
+        return logits, embedding
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     # An arena and memory patterns keep the largest batch ever seen resident.
     options.enable_cpu_mem_arena = False

@@ -14,10 +14,11 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from classifier.bundle import MANIFEST, MODEL, manifest_of, sha256_of
+from classifier.bundle import MANIFEST, MODEL, load_bundle, manifest_of, sha256_of
+from classifier.resources import resource
 
 MLFLOW = Path(sys.executable).with_name("mlflow")
-SHIPPED = "minilm-l4/2"
+SHIPPED = load_bundle(resource("models/standard")).manifest.label
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,11 @@ import httpx2 as httpx
 import psutil
 import pytest
 
-from classifier.bundle import MODEL
+from classifier.bundle import MODEL, load_bundle
 from classifier.registry import CHALLENGER, CHAMPION, ModelShelf
+from classifier.resources import resource
 
-SHIPPED = "minilm-l4/2"
+SHIPPED = load_bundle(resource("models/standard")).manifest.label
 WITHIN_SECONDS = 5.0
 """Two on a machine that has nothing else to do."""
 WINDOW_SECONDS = 2.0

@@ -73,7 +73,9 @@ def test_the_standard_answer_is_what_it_was(url, acme):
     _, answer = ask(f"{url}/v1/classify", {"text": OVERDUE})
     assert answer["taxonomy"] == "standard/1"
     assert "standard" not in answer
-    assert ask(f"{url}/v1/classify", {"text": OVERDUE, "taxonomy": "standard"})[1] == answer
+    _, again = ask(f"{url}/v1/classify", {"text": OVERDUE, "taxonomy": "standard"})
+    assert again.pop("request_id") != answer.pop("request_id")
+    assert again == answer
 
 
 def test_what_fits_none_is_other_and_keeps_the_standard_policy(url, acme):
@@ -106,7 +108,8 @@ def test_one_batch_may_mix_taxonomies_and_one_unknown_costs_only_itself(url, acm
         streamed = [json.loads(line) for line in stream.read().splitlines()]
     status, listed = ask(f"{url}/v1/classify/batch", records)
     assert status == 200
-    assert streamed == listed
+    # Each answer has a name of its own.
+    assert [d | {"request_id": None} for d in streamed] == [d | {"request_id": None} for d in listed]
     a, b, c, d = listed
     assert (b["category"], c["error"]["code"]) == ("unpaid", "taxonomy_not_found")
     assert a["taxonomy"] == d["taxonomy"] == "standard/1"

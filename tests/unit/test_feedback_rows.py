@@ -27,7 +27,9 @@ def agreed(*texts, category="mailbox_full"):
     ]
 
 
-WORDS = "apple birch cedar daisy elder fern grape hazel iris jasmin kale lemon maple nettle olive peach quince rose".split()
+WORDS = (
+    "apple birch cedar daisy elder fern grape hazel iris jasmin kale lemon maple nettle olive peach quince rose".split()
+)
 MANY = [f"552 the {word} crate of this {other} holds no more" for word in WORDS for other in ("cart", "ship")]
 
 

@@ -8,13 +8,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.live import Live
-from classifier.bundle import MANIFEST, MODEL, NEIGHBOURS
+from classifier.bundle import MANIFEST, MODEL, NEIGHBOURS, load_bundle
 from classifier.custom.draft import read_toml
 from classifier.domain import Failure, Kind, Source
 from classifier.registry import CHAMPION, ModelShelf
 from classifier.resources import resource
 from classifier.settings import Settings
 
+SHIPPED = load_bundle(resource("models/standard")).manifest.label
 TEXTS = ["550 5.1.1 no such user here", "452 4.2.2 mailbox over quota", "450 4.7.1 greylisted, come back later"]
 FAILURES = [Failure(kind=Kind.FAILURE, diagnostic=text) for text in TEXTS]
 
@@ -45,7 +46,7 @@ def models(live):
 def test_without_a_pointer_the_shipped_model_answers(settings):
     live = Live(settings)
     live.look()
-    assert models(live) == {"minilm-l4/2"}
+    assert models(live) == {SHIPPED}
     assert live.refused is None
     assert live.follows == "shelf"
 
@@ -62,7 +63,7 @@ def test_a_moved_pointer_is_followed_to_and_fro_and_every_answer_carries_its_ver
         (lambda: shelf.point(CHAMPION, seven), seven),
         (lambda: shelf.point(CHAMPION, eight), eight),
         (lambda: shelf.rollback(CHAMPION), seven),
-        (lambda: shelf.clear(CHAMPION), "minilm-l4/2"),
+        (lambda: shelf.clear(CHAMPION), SHIPPED),
     ]:
         move()
         live.look()
@@ -83,7 +84,7 @@ def test_what_has_begun_ends_on_the_model_that_it_began_with(settings, shelf, bu
     parts = live.parts
     shelf.point(CHAMPION, shelf.put(bundle("7")))
     live.look()
-    assert {a.verdict.model for a in parts.pipeline.classify(FAILURES)} == {"minilm-l4/2"}
+    assert {a.verdict.model for a in parts.pipeline.classify(FAILURES)} == {SHIPPED}
     assert models(live) == {"minilm-l4/7"}
 
 
@@ -140,7 +141,7 @@ def test_a_champion_that_does_not_fit_is_refused_at_the_start_and_later_and_told
         started = Live(settings)
         started.look()
     for live in (running, started):
-        assert models(live) == {"minilm-l4/2"}
+        assert models(live) == {SHIPPED}
         assert answers(live)[0].source is Source.MODEL
         assert reason in live.refused
     assert [(line["event"], line["log_level"]) for line in logs] == [("model_refused", "error")] * 2
@@ -168,7 +169,7 @@ def test_a_refused_champion_that_is_taken_back_leaves_no_reason(settings, shelf,
     shelf.rollback(CHAMPION)
     live.look()
     assert live.refused is None
-    assert models(live) == {"minilm-l4/2"}
+    assert models(live) == {SHIPPED}
 
 
 def test_a_whole_bundle_whose_model_cannot_answer_is_refused(settings, shelf, bundle):
@@ -176,7 +177,7 @@ def test_a_whole_bundle_whose_model_cannot_answer_is_refused(settings, shelf, bu
     shelf.point(CHAMPION, shelf.put(bundle("7", files={MODEL: b"whole, yet no model"})))
     live.look()
     assert "the model cannot be loaded" in live.refused
-    assert models(live) == {"minilm-l4/2"}
+    assert models(live) == {SHIPPED}
 
 
 def test_a_champion_takes_over_from_the_fallback(settings, shelf, bundle, monkeypatch, tmp_path):

@@ -34,7 +34,9 @@ def fires(cron, after, n=3, timezone=UTC):
         pytest.param("0 4 * * mon", ["2026-11-02T04:00", "2026-11-09T04:00", "2026-11-16T04:00"], id="a name"),
         pytest.param("0 4 * * */3", ["2026-11-04T04:00", "2026-11-07T04:00", "2026-11-08T04:00"], id="a step"),
         pytest.param("0 4 15 * 5", ["2026-11-06T04:00", "2026-11-13T04:00", "2026-11-15T04:00"], id="day or weekday"),
-        pytest.param("*/30 * * * *", ["2026-11-02T00:00", "2026-11-02T00:30", "2026-11-02T01:00"], id="every half hour"),
+        pytest.param(
+            "*/30 * * * *", ["2026-11-02T00:00", "2026-11-02T00:30", "2026-11-02T01:00"], id="every half hour"
+        ),
     ],
 )
 def test_cron_is_read_as_cron_reads_it(cron, expected):

@@ -2,23 +2,26 @@
 
 import time
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 from structlog.testing import capture_logs
 
 from api import shadow as module
 from api.live import Live
-from classifier.bundle import MODEL
+from classifier.bundle import MODEL, load_bundle
 from classifier.domain import Failure, Kind
 from classifier.errors import StoreUnavailable
 from classifier.pins import Pin, Pins
 from classifier.registry import CHALLENGER, CHAMPION, ModelShelf
+from classifier.resources import resource
 from classifier.settings import Settings
 from classifier.store import ShadowRepository, TrafficRepository, open_store
 
 UNKNOWN = Failure(
     kind=Kind.FAILURE, recipient="jo@example.org", diagnostic="550 5.1.1 <jo@example.org>: no such user here"
 )
+SHIPPED = load_bundle(resource("models/standard")).manifest.label
 FULL = Failure(kind=Kind.FAILURE, diagnostic="552 5.2.2 mailbox over quota")
 GREY = Failure(kind=Kind.FAILURE, diagnostic="450 4.7.1 greylisted, come back later")
 REPLY = Failure(kind=Kind.AUTO_REPLY, diagnostic="I am on holiday")
@@ -58,13 +61,13 @@ def run(live, failures, store, **more):
 def seen(store):
     with store.session() as session:
         shadow = ShadowRepository(session)
-        return shadow.compared("minilm-l4/2", "minilm-l4/9"), shadow.list("minilm-l4/2", "minilm-l4/9")
+        return shadow.compared(SHIPPED, "minilm-l4/9"), shadow.list(SHIPPED, "minilm-l4/9")
 
 
 def test_differences_are_counted_the_destructive_ones_first_and_agreement_too(settings, swapped, store):
     live = Live(settings)
     answers = run(live, [UNKNOWN] * 3 + [FULL] + [GREY] * 5, store)
-    assert {answer.verdict.model for answer in answers} == {"minilm-l4/2"}
+    assert {answer.verdict.model for answer in answers} == {SHIPPED}
     compared, (first, second) = seen(store)
     assert (first.champion_category, first.challenger_category) == ("mailbox_full", "user_unknown")
     assert (first.champion_action, first.challenger_action, first.n) == ("retry", "suppress", 1)
@@ -153,7 +156,7 @@ def test_another_challenger_takes_the_place_and_the_one_before_is_forgotten(sett
     assert live.shadow.label == "minilm-l4/10"
     assert seen(store)[0].templates == 0
     with store.session() as session:
-        assert len(ShadowRepository(session).list("minilm-l4/2", "minilm-l4/10")) == 1
+        assert len(ShadowRepository(session).list(SHIPPED, "minilm-l4/10")) == 1
 
 
 def test_a_challenger_that_is_cleared_or_becomes_champion_runs_no_longer(settings, swapped, shelf):
@@ -182,7 +185,7 @@ def test_a_challenger_that_does_not_fit_is_told_once_and_the_champion_answers(se
         live.shadow.work()
     assert [line["event"] for line in logs] == ["challenger_refused"]
     assert "model.onnx is damaged" in live.shadow.refused
-    assert live.parts.pipeline.classify([FULL])[0].verdict.model == "minilm-l4/2"
+    assert live.parts.pipeline.classify([FULL])[0].verdict.model == SHIPPED
 
 
 def test_under_a_users_taxonomy_the_standard_answers_are_compared(settings, swapped, store):
@@ -199,6 +202,16 @@ def test_under_a_users_taxonomy_the_standard_answers_are_compared(settings, swap
     assert answer.verdict.category == "ours"
     _, (difference,) = seen(store)
     assert (difference.champion_category, difference.challenger_category) == ("mailbox_full", "user_unknown")
+
+
+def test_the_challenger_leaves_the_memory_while_another_champion_is_loaded(settings, swapped):
+    yielding = Event()
+    live = Live(settings)
+    shadow = module.Shadow(settings, lambda: live.parts, stopping=Event(), yielding=yielding)
+    for expected in ("minilm-l4/9", None, "minilm-l4/9"):
+        shadow.work()
+        assert shadow.label == expected
+        yielding.clear() if yielding.is_set() else yielding.set()
 
 
 def test_work_ends_when_the_process_ends(settings, swapped, monkeypatch):

@@ -8,8 +8,9 @@ import pytest
 from classifier.normalise import normalise
 from classifier.resources import resource
 from classifier.taxonomy import standard_taxonomy
-from training.augment import augment, words_of
+from training.augment import augment
 from training.authored import MalformedCorpus, fill, read_authored
+from training.damage import words_of
 from training.dataset import build, group_templates, read_labelled
 
 CATEGORIES = frozenset(standard_taxonomy().by_id)
@@ -33,6 +34,15 @@ def test_sections_slots_and_line_breaks(tmp_path):
     assert "\n" in first.text
     assert "@" in first.text
     assert (second.text, second.label) == ("later", "greylisted")
+
+
+@pytest.mark.parametrize(
+    ("name", "lang"), [("lang/de.txt", "de"), ("core2/de.txt", "de"), ("damaged/de.txt", "de"), ("en/de.txt", "en")]
+)
+def test_folders_tell_the_language(tmp_path, name, lang):
+    (tmp_path / name).parent.mkdir()
+    (example,) = read_authored(corpus(tmp_path, "[user_unknown]\nUnbekannt\n", name), CATEGORIES)
+    assert example.lang == lang
 
 
 def test_slots_are_filled_the_same_at_every_reading():

@@ -1,0 +1,149 @@
+"""The whole loop, as its users go through it: a provider changes its words, people label some, the model learns the rest.
+
+    30 wordings that the champion gets wrong -> 20 labels over HTTP -> pins -> rebound-train run --promote -> hot reload
+
+`tests/data/simulation` holds the wordings. Nothing is called from inside: the server and the run are programs of their own.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx2 as httpx
+
+from benchmarks.served import SCRIPTS, served
+
+POOL = Path(__file__).parents[1] / "tests/data/simulation/new_wordings.jsonl"
+FAMILIES, LABELLED, SIBLINGS = 5, 4, 2
+"""So many causes, and of each so many wordings that people label and that nobody does."""
+_PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One new notice of a provider, and what it means."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """What became of one round.
+
+    Attributes:
+        labelled, siblings: Wordings that people labelled, and that nobody did; the champion had all of them wrong.
+        pinned: Of the labelled ones, how many were right at once.
+        learnt: Of the siblings, how many are right once the new model answers.
+        seconds: From the first label until the new model answers.
+        run: What `rebound-train run` printed.
+    """
+
+    labelled: int
+    siblings: int
+    pinned: int
+    learnt: int
+    seconds: float
+    run: dict[str, Any]
+
+    @property
+    def frozen(self) -> tuple[float, float]:
+        """Accuracy on the frozen test set, of the champion and of the new model."""
+        before, after = self.run["frozen"]
+        return before["accuracy"], after["accuracy"]
+
+
+def play(profile: str, folder: Path, *, provider: str = "corvane") -> Loop:
+    """Play one round in an empty folder.
+
+    Raises:
+        RuntimeError: The champion gets too few of the wordings wrong, or a step did not end as it should.
+    """
+    with served(folder) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        labelled, siblings = _drawn(client, provider)
+        started = time.monotonic()
+        said = client.post("/v1/feedback", json=[{"text": w.text, "category": w.label} for w in labelled]).json()
+        if any(result.get("state") != "accepted" for result in said):
+            raise RuntimeError(f"labels were not accepted: {said}")
+        pinned = _right(client, labelled)
+        run = retrained(profile, folder)
+        _await_model(client, run["model"])
+        return Loop(
+            labelled=len(labelled),
+            siblings=len(siblings),
+            pinned=pinned,
+            learnt=_right(client, siblings),
+            seconds=time.monotonic() - started,
+            run=run,
+        )
+
+
+def retrained(profile: str, folder: Path) -> dict[str, Any]:
+    """Run the retraining program once, with promotion if the gate has no objection; return what it printed."""
+    done = subprocess.run(
+        [SCRIPTS / "rebound-train", "run", "--profile", profile, "--promote", "--quiet"],
+        env={**os.environ, "REBOUND_DATA_DIR": str(folder)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(f"rebound-train ended with {done.returncode}: {done.stderr[-2_000:]}")
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+def classified(client: httpx.Client, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the server's answers to some texts."""
+    answers: list[dict[str, Any]] = client.post("/v1/classify/batch", json=[{"text": t} for t in texts]).json()
+    return answers
+
+
+def lines() -> Iterator[str]:
+    """Yield one line a profile for `make bench`."""
+    for profile in ("heads", "full"):
+        with TemporaryDirectory() as folder:
+            loop = play(profile, Path(folder))
+        before, after = loop.frozen
+        yield (
+            f"{f'new wordings, labels to new model, {profile}, s':44} {loop.seconds:12.1f}      "
+            f"pinned {loop.pinned} of {loop.labelled}, siblings {loop.learnt} of {loop.siblings}, "
+            f"test set {before:.4f} -> {after:.4f}, {loop.run['state']}"
+        )
+
+
+def _drawn(client: httpx.Client, provider: str) -> tuple[list[Wording], list[Wording]]:
+    """Return wordings to label and their siblings, the same for the same model: those that it gets wrong."""
+    rows = [json.loads(line) for line in POOL.read_text(encoding="utf-8").splitlines()]
+    mine = [row for row in rows if row["family"].startswith(provider)]
+    wrong: dict[str, list[Wording]] = defaultdict(list)
+    for row, answer in zip(mine, classified(client, [row["text"] for row in mine]), strict=True):
+        if answer["category"] != row["label"]:
+            wrong[row["family"]].append(Wording(row["text"], row["label"]))
+    need = LABELLED + SIBLINGS
+    enough = [some[:need] for _, some in sorted(wrong.items()) if len(some) >= need][:FAMILIES]
+    if len(enough) < FAMILIES:
+        raise RuntimeError(f"the champion gets too few wordings of {provider} wrong")
+    return [w for some in enough for w in some[:LABELLED]], [w for some in enough for w in some[LABELLED:]]
+
+
+def _right(client: httpx.Client, wordings: Sequence[Wording]) -> int:
+    answers = classified(client, [wording.text for wording in wordings])
+    return sum(answer["category"] == wording.label for answer, wording in zip(answers, wordings, strict=True))
+
+
+def _await_model(client: httpx.Client, model: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while classified(client, ["550 5.1.1 who answers?"])[0]["model"] != model:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{model} did not come to answer; it may not have been promoted")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    for shown in lines():
+        print(shown, flush=True)
