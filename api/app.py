@@ -13,7 +13,8 @@ from api.housekeeping import Housekeeping, Step
 from api.live import Live
 from api.memory import Memory
 from api.metrics import Metrics
-from api.routes import classify, crosswalks, feedback, health, models, pins, quarantine, reports, taxonomies
+from api.routes import classify, crosswalks, drift, feedback, health, models, pins, quarantine, reports, taxonomies
+from api.watch import Watch
 from classifier.settings import Settings
 
 DESCRIPTION = """Tells why a message bounced and what its sender should do.
@@ -36,11 +37,12 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequen
         beside: More steps that are done beside answering; each sequence has a thread of its own.
     """
     metrics = Metrics(CollectorRegistry())
+    watch = Watch(memory, settings.data_dir, metrics.drift)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         remembering = Housekeeping([*memory.steps(held=metrics.pins.set), _differences(settings, live, memory)])
-        others = [Housekeeping(steps) for steps in beside]
+        others = [Housekeeping(steps) for steps in (*beside, watch.steps())]
         remembering.start(patience=START_SECONDS)
         for other in others:
             other.start(patience=0)
@@ -48,6 +50,7 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequen
         live.close()
         for housekeeping in (*others, remembering):
             housekeeping.stop(patience=STOP_SECONDS)
+        watch.close()
         memory.close()
 
     app = FastAPI(
@@ -61,6 +64,7 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequen
     app.state.settings = settings
     app.state.live = live
     app.state.memory = memory
+    app.state.watch = watch
     app.state.keys = read_keys(settings.api_keys)
     app.state.metrics = metrics
     problems.install(app)
@@ -69,6 +73,7 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequen
     app.include_router(feedback.router)
     app.include_router(pins.router)
     app.include_router(quarantine.router)
+    app.include_router(drift.router)
     app.include_router(models.router)
     app.include_router(taxonomies.router)
     app.include_router(crosswalks.router)

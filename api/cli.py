@@ -145,6 +145,23 @@ def feedback(
 
 
 @main.command()
+def drift(
+    taxonomy: Annotated[str, typer.Option(metavar="NAME", help="What was answered under this taxonomy.")] = "standard",
+    days: Annotated[int, typer.Option(min=1, max=28, help="Days up to today in which a change counts as new.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report as one JSON object.")] = False,
+) -> None:
+    """Tell what has changed in the stored traffic: new wordings, unsure answers, other causes than in the month before.
+
+    Needs only the store. One line for each alarm, then the figures of each provider.
+
+    Exit status: 0 no alarm, 1 alarms, 2 wrong usage or settings, or no store.
+    """
+    from api.drift_cli import report
+
+    raise typer.Exit(report(read_settings(), taxonomy=taxonomy, days=days, as_json=as_json))
+
+
+@main.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (REBOUND_HOST).")] = None,
     port: Annotated[

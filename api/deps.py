@@ -9,6 +9,7 @@ from api.callers import Caller, identify
 from api.live import Live
 from api.memory import Memory
 from api.metrics import Metrics
+from api.watch import Watch
 from classifier.bootstrap import Parts
 from classifier.crosswalks import crosswalk
 from classifier.custom.draft import STANDARD
@@ -30,6 +31,11 @@ def _parts(request: Request) -> Parts:
 def _memory(request: Request) -> Memory:
     memory: Memory = request.app.state.memory
     return memory
+
+
+def _watch(request: Request) -> Watch:
+    watch: Watch = request.app.state.watch
+    return watch
 
 
 def _settings(request: Request) -> Settings:
@@ -99,6 +105,7 @@ def _desk(
 LiveDep = Annotated[Live, Depends(_live)]
 PartsDep = Annotated[Parts, Depends(_parts)]
 MemoryDep = Annotated[Memory, Depends(_memory)]
+WatchDep = Annotated[Watch, Depends(_watch)]
 DeskDep = Annotated[FeedbackDesk, Depends(_desk)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]

@@ -29,6 +29,13 @@ class Metrics:
         self.feedback = Counter("rebound_feedback", "Feedback by what became of it.", ["state"], registry=registry)
         # Every process holds the same pins: the one that looked last tells.
         self.pins = Gauge("rebound_pins", "Pins held.", registry=registry, multiprocess_mode="mostrecent")
+        self.drift = Gauge(
+            "rebound_drift_alarms",
+            "Changes in the traffic that are more than chance.",
+            ["code"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
 
     def count(self, answers: list[Answer]) -> None:
         """Count the verdicts of one request."""

@@ -17,12 +17,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from classifier.bundle import MANIFEST, Bundle, load_bundle, sha256_of
 from classifier.errors import BundleRefused, ModelConflict, ModelNotFound
+from classifier.moves import Move, add_move, now, read_moves, standing
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 ALIASES = (CHAMPION, CHALLENGER)
@@ -30,26 +29,6 @@ Stamp = tuple[int, int]
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}/[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
 _HISTORY, _LOCK, _REFUSED = "history.jsonl", ".lock", ".refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A pointer was moved.
-
-    Attributes:
-        when: RFC 3339, UTC.
-        alias: "champion" or "challenger".
-        before, after: Labels; None for no pointer.
-        why: One plain sentence or word of whoever moved it.
-        back: Whether it was a rollback: it takes the move before it back.
-    """
-
-    when: str
-    alias: str
-    before: str | None
-    after: str | None
-    why: str
-    back: bool = False
 
 
 class ModelShelf:
@@ -205,15 +184,10 @@ class ModelShelf:
             BundleRefused: The bundle of the model before is damaged; the pointer stays.
         """
         with self._locked():
-            before: list[str | None] = []
-            for move in self.history(alias):
-                if not move.back:
-                    before.append(move.before)
-                elif before:
-                    before.pop()
-            if not before:
+            moves = standing(self.history(alias))
+            if not moves:
                 raise ModelNotFound(f"no model was {alias} before: there is nothing to roll back to")
-            label = before[-1]
+            label = moves[-1].before
             if label is not None:
                 self.bundle(label)
             self._move(alias, label, why, back=True)
@@ -221,19 +195,7 @@ class ModelShelf:
 
     def history(self, alias: str | None = None) -> list[Move]:
         """Return the moves of an alias, or of all, the oldest first; a line that cannot be read is left out."""
-        try:
-            lines = (self._folder / _HISTORY).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        out = []
-        for line in lines:
-            try:
-                move = Move(**json.loads(line))
-            except (ValueError, TypeError):
-                continue  # empty, or torn by a loss of power
-            if alias in (None, move.alias):
-                out.append(move)
-        return out
+        return read_moves(self._folder / _HISTORY, alias)
 
     def _move(self, alias: str, label: str | None, why: str, *, back: bool = False) -> None:
         """Replace the pointer, then tell the history: what was not done is not told."""
@@ -245,13 +207,8 @@ class ModelShelf:
         self.refuse(alias, None)
         if before == label and not back:
             return  # pointed to anew, after its bundle was put right: no other model, so nothing to take back
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        move = Move(when=when, alias=alias, before=before, after=label, why=why, back=back)
-        with (self._folder / _HISTORY).open("a", encoding="utf-8") as file:
-            # A line break on both sides: a line torn by a loss of power spoils no other.
-            file.write("\n" + json.dumps(asdict(move), ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        move = Move(when=now(), alias=alias, before=before, after=label, why=why, back=back)
+        add_move(self._folder / _HISTORY, move)
 
     def _pointer(self, alias: str) -> Path:
         if alias not in ALIASES:

@@ -17,7 +17,13 @@ from training.evaluate import fit_calibration, fit_thresholds
 from training.score import score
 
 
-def calibrate(folder: Path, manifest: Manifest, dev: Sequence[Row], tests: Mapping[str, Path]) -> Bundle:
+def calibrate(
+    folder: Path,
+    manifest: Manifest,
+    dev: Sequence[Row],
+    tests: Mapping[str, Path],
+    thresholds: Mapping[str, float] | None = None,
+) -> Bundle:
     """Fit temperature, smoothing and thresholds on held-back rows, score the sets, and write manifest and scorecard.
 
     Args:
@@ -25,6 +31,7 @@ def calibrate(folder: Path, manifest: Manifest, dev: Sequence[Row], tests: Mappi
         manifest: What the bundle says of itself so far.
         dev: Rows that the model has not learnt from.
         tests: Name to file of each set that is only scored.
+        thresholds: Those to keep; None fits new ones.
     """
     taxonomy = standard_taxonomy()
     names = list(manifest.categories)
@@ -33,7 +40,7 @@ def calibrate(folder: Path, manifest: Manifest, dev: Sequence[Row], tests: Mappi
     temperature, smoothing = fit_calibration(logits, [names.index(row.label) for row in dev])
     suppressing = frozenset(c.id for c in taxonomy.categories if c.action is Action.SUPPRESS)
     probabilities = calibrated(logits, temperature, smoothing)
-    thresholds = fit_thresholds(probabilities, [row.label for row in dev], names, suppressing)
+    thresholds = thresholds or fit_thresholds(probabilities, [row.label for row in dev], names, suppressing)
     manifest = replace(manifest, temperature=temperature, smoothing=smoothing, thresholds=thresholds)
     predictor = OnnxPredictor(Bundle(folder=folder, manifest=manifest, taxonomy=taxonomy), threads=2)
     policy = taxonomy.with_thresholds(thresholds)

@@ -58,7 +58,10 @@ def learn_heads(lesson: Lesson) -> Bundle:
     }
     made = _manifest(lesson, training | {"parity": {}})
     parity = _parity(lesson, made, head, memory)
-    return calibrate(folder, _manifest(lesson, training | {"parity": parity}), lesson.data.dev, lesson.tests)
+    made = _manifest(lesson, training | {"parity": parity})
+    # The thresholds are the champion's: what its confidence meant the calibration makes the new one's mean, and fitting them
+    # anew to the same held-back texts would move the line between suppressing and asking by chance alone.
+    return calibrate(folder, made, lesson.data.dev, lesson.tests, thresholds=lesson.champion.manifest.thresholds)
 
 
 def _fitted(lesson: Lesson, predictor: OnnxPredictor, memory: Memory) -> Head:

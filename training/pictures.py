@@ -1,17 +1,17 @@
-"""The scorecard as pictures: a confusion matrix and a reliability diagram."""
+"""The scorecard as pictures: a confusion matrix and a reliability diagram.
+
+Figures stand by themselves, without pyplot and its global state: a notebook shows them, a report saves them.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 
-def confusion_matrix(truth: Sequence[str], guess: Sequence[str], path: Path) -> None:
+def confusion_matrix(truth: Sequence[str], guess: Sequence[str]) -> Figure:
     """Draw how often each category (row) was answered as each other (column), as shares of the row."""
     names = sorted(set(truth) | set(guess))
     at = {name: i for i, name in enumerate(names)}
@@ -19,23 +19,26 @@ def confusion_matrix(truth: Sequence[str], guess: Sequence[str], path: Path) -> 
     for t, g in zip(truth, guess, strict=True):
         counts[at[t], at[g]] += 1
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    figure, axes = plt.subplots(figsize=(12, 11))
+    figure = Figure(figsize=(12, 11))
+    axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), [f"{name} ({int(counts[i].sum())})" for i, name in enumerate(names)])
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=7, color=colour)
+        axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", fontsize=7, color=colour)
     axes.set_xlabel("answered")
     axes.set_ylabel("true (texts)")
-    _save(figure, path)
+    figure.tight_layout()
+    return figure
 
 
-def reliability_diagram(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_], path: Path) -> None:
+def reliability_diagram(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> Figure:
     """Draw accuracy over stated confidence in ten bins, with the number of texts in each."""
     bins = np.minimum(9, (confidence * 10).astype(int))
     filled = [b for b in range(10) if (bins == b).any()]
-    figure, axes = plt.subplots(figsize=(6, 6))
+    figure = Figure(figsize=(6, 6))
+    axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="honest")
     axes.plot(
         [confidence[bins == b].mean() for b in filled],
@@ -51,10 +54,10 @@ def reliability_diagram(confidence: npt.NDArray[np.float32], right: npt.NDArray[
     axes.set_xlabel("confidence")
     axes.set_ylabel("share of right answers")
     axes.legend()
-    _save(figure, path)
-
-
-def _save(figure: "plt.Figure", path: Path) -> None:
     figure.tight_layout()
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
     figure.savefig(path, dpi=110)
-    plt.close(figure)

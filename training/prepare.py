@@ -6,10 +6,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from classifier.bootstrap import champion
 from classifier.bundle import Bundle, load_bundle
 from classifier.resources import resource
-from classifier.settings import Settings
 from classifier.store import LabelRepository, ModelRepository, Store
 from training.dataset import key_of
 from training.feedback_rows import Feedback, feedback_of, without
@@ -38,11 +36,6 @@ class Leaving:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return asdict(self)
-
-
-def serving(settings: Settings) -> Bundle:
-    """Return the bundle that answers, or should (errors: see `classifier.bootstrap.champion`)."""
-    return load_bundle(settings.bundle_dir) if settings.bundle_dir else champion(settings)
 
 
 def agreed_feedback(store: Store, model: Bundle, leaving: Leaving, sources: Sources) -> Feedback:

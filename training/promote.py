@@ -5,16 +5,18 @@
 In this order, so that whatever interrupts it leaves a model that answers, and the same command again makes it whole.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from classifier.bootstrap import champion as serving_bundle
+from classifier.bootstrap import champion as pointed_bundle
 from classifier.bootstrap import shelf_of
-from classifier.bundle import Bundle, load_bundle
-from classifier.errors import ModelFixed, ModelNotFound, PromotionRefused
+from classifier.bundle import Bundle, load_bundle, manifest_of
+from classifier.errors import BundleRefused, ModelFixed, ModelNotFound, PromotionRefused
 from classifier.feedback.learned import Settled, restore_released, settle_learned
+from classifier.normalise import NORMALISER_VERSION
 from classifier.predict.onnx import OnnxPredictor
 from classifier.registry import CHALLENGER, CHAMPION, ModelShelf
 from classifier.resources import resource
@@ -23,6 +25,8 @@ from classifier.store import ModelRepository, Store
 from classifier.store.models import RETIRED
 from classifier.store.tables import ModelVersionRow
 from training.registry import Registry, RunRecord, bundle_digest, registry_of
+
+log = logging.getLogger("rebound.train")
 
 NO_LABELS = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """The digest of no labels at all, see `training.feedback_rows`."""
@@ -54,6 +58,24 @@ class Promotion:
 def books_of(settings: Settings, store: Store) -> Books:
     """Return the books that the settings name."""
     return Books(store=store, shelf=shelf_of(settings), registry=registry_of(settings))
+
+
+def serving(settings: Settings) -> Bundle:
+    """Return the bundle that answers: the champion, or the shipped one where the champion is of an older program.
+
+    Raises:
+        BundleRefused: The champion is damaged or gone; what should answer has to be put right by a person.
+    """
+    if settings.bundle_dir is not None:
+        return load_bundle(settings.bundle_dir)
+    try:
+        return pointed_bundle(settings)
+    except BundleRefused as error:
+        folder = shelf_of(settings).pointed(CHAMPION)
+        if folder is None or manifest_of(folder).normaliser_version == NORMALISER_VERSION:
+            raise
+        log.warning("the champion is of an older program, the shipped model answers: %s", error)
+        return load_bundle(resource("models/standard"))
 
 
 def movable(settings: Settings) -> None:
@@ -133,7 +155,7 @@ def promote(
         ModelFixed: See `movable`.
     """
     movable(settings)
-    before = serving_bundle(settings).manifest.label
+    before = serving(settings).manifest.label
     row = _candidate(books, label)
     _allowed(row, why=why, despite_objections=despite_objections)
     bundle = _on_shelf(books, row)
@@ -161,9 +183,9 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
         ModelFixed: See `movable`.
     """
     movable(settings)
-    before = serving_bundle(settings).manifest.label
+    before = serving(settings).manifest.label
     books.shelf.rollback(CHAMPION, why=f"rolled back by {by}" + (f": {why}" if why else ""))
-    bundle = serving_bundle(settings)
+    bundle = serving(settings)
     adopt(books, bundle)
     with books.store.session() as session:
         renewed = restore_released(session, before, _now())

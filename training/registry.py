@@ -27,8 +27,14 @@ EXPERIMENT = "rebound"
 BUNDLE, REPORT = "bundle", "report"
 _LABEL, _DIGEST, _OBJECTIONS = "label", "bundle_sha256", "objections"
 _MOST_IN_TAG = 4_000
-# Nothing is told to anybody, and whether a newer mlflow is out is not asked.
-_SILENCE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_LOGGING_LEVEL": "ERROR"}
+# Nothing is told to anybody; a server that is away is not asked for minutes on end. What is set already stays.
+_MANNERS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +207,7 @@ class Registry:
     @contextmanager
     def _speaking(self) -> "Iterator[MlflowClient]":
         """Hand out the client, quietly, and turn what it raises when nobody answers into our one error."""
-        for name, value in _SILENCE.items():
+        for name, value in _MANNERS.items():
             os.environ.setdefault(name, value)
         with warnings.catch_warnings():
             # mlflow warns of its own use of SQLAlchemy and of its own defaults; none of that is ours to act on.

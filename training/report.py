@@ -42,8 +42,8 @@ def write(bundle: Bundle, folder: Path, tests: dict[str, Path]) -> None:
         guess = [names[i] for i in found.argmax(axis=1)]
         truth = [row.label for row in rows]
         right = np.array([t == g for t, g in zip(truth, guess, strict=True)])
-        pictures.confusion_matrix(truth, guess, folder / f"{name}-confusion.png")
-        pictures.reliability_diagram(found.max(axis=1), right, folder / f"{name}-reliability.png")
+        pictures.save(pictures.confusion_matrix(truth, guess), folder / f"{name}-confusion.png")
+        pictures.save(pictures.reliability_diagram(found.max(axis=1), right), folder / f"{name}-reliability.png")
     (folder / "model-card.md").write_text(model_card(bundle), encoding="utf-8")
 
 

@@ -25,9 +25,9 @@ from training.findings import Findings, judged
 from training.gate import GateRules
 from training.lease import Lease
 from training.lesson import Lesson
-from training.prepare import Leaving, agreed_feedback, labels_taken, lesson_of, next_version, serving
+from training.prepare import Leaving, agreed_feedback, labels_taken, lesson_of, next_version
 from training.profiles import RESTARTING, learn
-from training.promote import Books, Promotion, adopt, books_of, movable, promote, register
+from training.promote import Books, Promotion, adopt, books_of, movable, promote, register, serving
 from training.registry import RunRecord
 from training.sources import Sources
 from training.week import last_week

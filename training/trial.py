@@ -13,7 +13,6 @@ from statistics import median
 import numpy as np
 
 from classifier.bundle import Bundle
-from classifier.domain import Prediction, Source
 from classifier.feedback.learned import action_of
 from classifier.predict import Predictor
 from classifier.predict.onnx import OnnxPredictor
@@ -66,28 +65,8 @@ def compare(champion: Bundle, challenger: Bundle, trial: Trial) -> tuple[Scoreca
     return first, second
 
 
-class _OneByOne:
-    """A predictor that answers each text by itself.
-
-    In a batch the scale of the int8 activations is that of its largest member, so an answer depends a little on the company
-    it is asked in: enough to tip a few doubtful texts, and to hide or feign the loss of as many.
-    """
-
-    source = Source.MODEL
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._predictor = OnnxPredictor(bundle, threads=1)
-
-    @property
-    def label(self) -> str:
-        return self._predictor.label
-
-    def predict(self, templates: Sequence[str]) -> list[Prediction]:
-        return [self._predictor.predict([template])[0] for template in templates]
-
-
 def _scored(bundle: Bundle, ms: float, trial: Trial) -> Scorecard:
-    predictor = _OneByOne(bundle)
+    predictor = OnnxPredictor(bundle, threads=1)
 
     def said(rows: Sequence[Row]) -> _Said:
         return _answers(predictor, bundle.taxonomy, bundle.manifest.categories, rows)

@@ -121,7 +121,7 @@ class Catalogue:
         with self.store.fitting(draft.name):
             if (kept := self._kept(draft, version, self._fitter)) is not None:
                 return kept
-            fitted = self._fitter.fit(draft)
+            fitted = self._fitter.fit(draft, gently=True)
             self.store.refit(
                 draft.name, version, arrays_of(fitted.head),
                 bundle=fitted.head.bundle, model=self._model, seconds=round(fitted.seconds, 3),

@@ -21,7 +21,7 @@ from classifier.bundle import Bundle
 from classifier.custom.background import load_space, model_digest
 from classifier.custom.draft import Draft, to_document
 from classifier.custom.head import Head, Space
-from classifier.custom.learn import REFUSED
+from classifier.custom.learn import GENTLY, REFUSED
 from classifier.errors import BundleRefused, ReboundError
 
 MOST_SECONDS = 300
@@ -77,8 +77,12 @@ class Fitter:
                 self._known = load_space(self._bundle, self._folder)
         return self._known
 
-    def fit(self, draft: Draft) -> Fitted:
+    def fit(self, draft: Draft, *, gently: bool = False) -> Fitted:
         """Learn a draft's categories.
+
+        Args:
+            draft: What to learn.
+            gently: Whether to take only the time that others leave: nobody waits for it.
 
         Raises:
             BundleRefused: The bundle brings nothing to learn against.
@@ -94,7 +98,7 @@ class Fitter:
             )  # fmt: skip
             return Fitted(head=head, seconds=time.perf_counter() - started, confusions=())
         with self._lock:
-            out = self._run(json.dumps(to_document(draft)).encode())
+            out = self._run(json.dumps(to_document(draft)).encode(), gently=gently)
         with np.load(io.BytesIO(out), allow_pickle=False) as learned:
             head = Head(
                 draft=draft,
@@ -108,14 +112,15 @@ class Fitter:
             confusions = [(classes[mine], number, classes[other]) for mine, number, other in learned["confusions"]]
         return Fitted(head=head, seconds=time.perf_counter() - started, confusions=tuple(confusions))
 
-    def _run(self, given: bytes) -> bytes:
+    def _run(self, given: bytes, *, gently: bool = False) -> bytes:
         # The matrices are small: threads that wait for each other cost twenty times what they save.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         # -P keeps the folder that a server happens to run in out of the child's import path.
         program = [sys.executable, "-P", "-m", "classifier.custom"]
+        manner = [GENTLY] if gently else []
         try:
             done = subprocess.run(
-                [*program, str(self._bundle.folder.resolve()), str(self._folder.resolve())],
+                [*program, str(self._bundle.folder.resolve()), str(self._folder.resolve()), *manner],
                 input=given, capture_output=True, timeout=MOST_SECONDS, check=False, env=environment,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -10,6 +10,7 @@ A server stays as small and as quick as it was while its users teach it. Without
 import importlib
 import io
 import json
+import os
 import sys
 import threading
 import warnings
@@ -31,6 +32,7 @@ from classifier.predict import Encoded
 from classifier.predict.onnx import OnnxPredictor
 
 Floats = npt.NDArray[np.float32]
+GENTLY = "gently"
 REFUSED = 3
 """Exit status for a bundle that brings nothing to learn against."""
 STRENGTH = 60.0
@@ -156,8 +158,10 @@ def _confusions(draft: Draft, texts: list[_Text], rows: Floats) -> Iterator[tupl
             yield owner, texts[i].example, nearest
 
 
-def main(bundle_folder: str, folder: str) -> int:
-    """Learn the draft on standard input; return the exit status."""
+def main(bundle_folder: str, folder: str, manner: str = "") -> int:
+    """Learn the draft on standard input, in the manner "gently" with the time that others leave; return the exit status."""
+    if manner == GENTLY:
+        os.nice(10)
     # The library loads while the texts are encoded.
     threading.Thread(target=importlib.import_module, args=("sklearn.linear_model",), daemon=True).start()
     given = sys.stdin.buffer.read()

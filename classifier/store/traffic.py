@@ -1,6 +1,6 @@
 """Templates, how often each comes in, and what was last answered for it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -115,7 +115,11 @@ class TrafficRepository:
         write(self._session, newer, rows)
 
     def traffic(self, since: date, until: date, *, taxonomy: str | None = "standard") -> list[Traffic]:
-        """Return what came in, the oldest day first.
+        """Return what came in, the oldest day first (arguments: see `stream`)."""
+        return list(self.stream(since, until, taxonomy=taxonomy))
+
+    def stream(self, since: date, until: date, *, taxonomy: str | None = "standard") -> Iterator[Traffic]:
+        """Yield what came in, the oldest day first, while it is read: a month of a large sender is a million rows.
 
         Args:
             since: First day, UTC.
@@ -126,7 +130,8 @@ class TrafficRepository:
         if taxonomy is not None:
             query = query.where(CountRow.taxonomy == taxonomy)
         query = query.order_by(CountRow.day, CountRow.template_id, CountRow.provider, CountRow.taxonomy)
-        return [Traffic(**row._asdict()) for row in self._session.execute(query)]
+        for row in self._session.execute(query.execution_options(yield_per=_AT_ONCE)):
+            yield Traffic(**row._asdict())
 
     def queue(self, taxonomy: str, limit: int, *, since: date | None = None) -> list[Queued]:
         """Return templates without an accepted label, those first whose failures are most often answered in doubt.
@@ -162,6 +167,8 @@ class TrafficRepository:
         return gone
 
 
+_AT_ONCE = 5_000
+"""Rows that are fetched in one go."""
 _REFERRING = (CountRow, LabelRow, PinEventRow, ShadowDifferenceRow)
 
 

@@ -1,5 +1,7 @@
 """What is published takes effect, heads of another model are fitted anew, and nothing that answers is taken away."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ class OneFitter:
         self.digest = digest
         self.asked = 0
 
-    def fit(self, draft):
+    def fit(self, draft, **_):
         self.asked += 1
         learned = tuple(category.id for category in draft.learned)
         head = Head(
@@ -93,6 +95,26 @@ def test_a_head_of_another_model_is_fitted_anew_once_and_kept(tmp_path):
     fitter = OneFitter("b")
     assert catalogue(tmp_path, fitter).get("acme").head.bundle == "b"
     assert catalogue(tmp_path, fitter).get("acme").taxonomy.label == "acme/1"
+    assert fitter.asked == 1
+
+
+def test_of_many_processes_that_follow_a_new_model_one_fits_and_the_others_read_what_it_wrote(tmp_path):
+    publish(catalogue(tmp_path, OneFitter("a")))
+    fitters = [OneFitter("b") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        heads = list(pool.map(lambda fitter: catalogue(tmp_path, fitter).get("acme").head, fitters))
+    assert {head.bundle for head in heads} == {"b"}
+    assert sum(fitter.asked for fitter in fitters) == 1
+
+
+def test_a_head_that_another_process_has_replaced_by_one_for_another_model_is_not_used(tmp_path):
+    publish(catalogue(tmp_path, OneFitter("a")))
+    meta = (tmp_path / "acme/1/meta.json").read_text()
+    catalogue(tmp_path, OneFitter("b")).get("acme")
+    # The head is b's by now, and what was read of meta.json a moment ago says it is a's.
+    (tmp_path / "acme/1/meta.json").write_text(meta)
+    fitter = OneFitter("a")
+    assert catalogue(tmp_path, fitter).get("acme").head.bundle == "a"
     assert fitter.asked == 1
 
 
