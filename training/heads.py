@@ -7,6 +7,7 @@ People's labels and variants of their wordings pull, the champion's own answers 
 """
 
 import logging
+import random
 import shutil
 from typing import Any
 
@@ -15,7 +16,9 @@ import onnx
 
 from classifier.bundle import MODEL, NEIGHBOURS, TAXONOMY, TOKENIZER, Bundle, Manifest
 from classifier.predict.onnx import OnnxPredictor
+from training.augment import augment
 from training.calibrate import calibrate
+from training.evaluate import softmax
 from training.head import Head, fit_head, one_hot, read_head, write_head
 from training.lesson import SMOOTHING, Lesson, Memory, remembered
 from training.packing import MIN_AGREEMENT, ParityFailure, git_revision, write_manifest
@@ -27,7 +30,9 @@ MEMORY, TRAFFIC = 5_000, 1_000
 """Templates of the corpus and of recent traffic on which the champion's answers are kept."""
 MOST_ROWS = 6_000
 """Rows that labels and their variants may be."""
-STAY = 2.0
+HOLD = 2.0
+"""Weight of a remembered template beside a label's 4 (`training.feedback_rows`)."""
+STAY = 0.5
 """What moving one weight by 1 costs, in rows that are answered with certainty and wrongly by one nat."""
 
 
@@ -41,7 +46,7 @@ def learn_heads(lesson: Lesson) -> Bundle:
     predictor = OnnxPredictor(lesson.champion, threads=2)
     memory = remembered(lesson, predictor, corpus=MEMORY, traffic=TRAFFIC)
     log.info("%d labels to learn, %d templates to remember", len(lesson.feedback.learnt), len(memory.rows))
-    head = _fitted(lesson, predictor, memory)
+    head = fitted(lesson, memory, predictor, predictor)
     folder, source = lesson.out, lesson.champion.folder
     folder.mkdir(parents=True)
     for name in (TOKENIZER, TAXONOMY, NEIGHBOURS):
@@ -64,23 +69,33 @@ def learn_heads(lesson: Lesson) -> Bundle:
     return calibrate(folder, made, lesson.data.dev, lesson.tests, thresholds=lesson.champion.manifest.thresholds)
 
 
-def _fitted(lesson: Lesson, predictor: OnnxPredictor, memory: Memory) -> Head:
-    start = read_head(lesson.champion.folder / MODEL)
+def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: OnnxPredictor) -> Head:
+    """Return a head for the learner's encoder: labels pull, what the teacher says of remembered templates holds.
+
+    Every remembered template holds twice, the second time damaged as texts are on their way: there the champion's answers
+    would drift first.
+
+    Args:
+        lesson: Brings the labels.
+        memory: What the teacher says.
+        teacher: The champion.
+        learner: Has the encoder and the head to start from: the champion again, or what has learnt on from it.
+    """
+    start = read_head(learner.bundle.folder / MODEL)
     rows = spread(lesson.feedback.learnt, seed=lesson.seed, most=MOST_ROWS)
     if not rows:
         return start
-    _, embeddings = predictor.encode([row.template for row in rows])
+    chance = random.Random(lesson.seed)
+    rough = [augment(row.template, chance, lang=row.lang) for row in memory.rows]
+    kept = [*(row.template for row in memory.rows), *rough]
+    stated = np.vstack([memory.stated, softmax(teacher.encode(rough)[0])])
+    _, embeddings = learner.encode([*kept, *(row.template for row in rows)])
     wanted = one_hot([row.label for row in rows], lesson.champion.manifest.categories, SMOOTHING)
     weights = np.array([row.weight for row in rows], dtype=np.float32)
     # However many labels there are, they never outweigh what is remembered.
-    weights *= min(1.0, len(memory.rows) / float(weights.sum()))
-    return fit_head(
-        np.vstack([memory.embeddings, embeddings]),
-        np.vstack([memory.stated, wanted]),
-        np.concatenate([np.ones(len(memory.rows), dtype=np.float32), weights]),
-        start,
-        stay=STAY,
-    )
+    weights *= min(1.0, HOLD * len(memory.rows) / float(weights.sum()))
+    holds = np.full(len(kept), HOLD, dtype=np.float32)
+    return fit_head(embeddings, np.vstack([stated, wanted]), np.concatenate([holds, weights]), start, stay=STAY)
 
 
 def _manifest(lesson: Lesson, training: dict[str, Any]) -> Manifest:

@@ -14,16 +14,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from classifier.bundle import Bundle
+from classifier.bundle import MODEL, Bundle, sha256_of
 from classifier.predict.onnx import OnnxPredictor
 from classifier.taxonomy import standard_taxonomy
 from training import job
+from training.calibrate import calibrate
 from training.champion import load_champion, meet
 from training.dataset import Row
 from training.evaluate import Floats, softmax
 from training.fit import Recipe, Teacher, fine_tune
-from training.head import one_hot
-from training.lesson import SMOOTHING, Lesson, remembered
+from training.head import one_hot, write_head
+from training.heads import fitted
+from training.lesson import SMOOTHING, Lesson, Memory, remembered
 from training.wordings import spread
 
 log = logging.getLogger("rebound.train")
@@ -35,7 +37,7 @@ MOST_ROWS = 3_000
 """Rows that labels and their variants may be."""
 TEACHER_SHARE = 0.7
 """How much of the target is the champion's word, where people have not spoken."""
-OWN_SHARE = 0.7
+OWN_SHARE = 0.5
 """How much of the new network is its own in the end; the rest is the champion's."""
 
 
@@ -51,7 +53,8 @@ def learn_on(lesson: Lesson) -> Bundle:
     names = lesson.champion.manifest.categories
     predictor = OnnxPredictor(lesson.champion, threads=2)
     learnt = spread(lesson.feedback.learnt, seed=lesson.seed, most=MOST_ROWS)
-    kept = remembered(lesson, predictor, corpus=MEMORY, traffic=TRAFFIC).rows
+    memory = remembered(lesson, predictor, corpus=MEMORY, traffic=TRAFFIC)
+    kept = memory.rows
     log.info("%d labels to learn, %d templates to remember", len(lesson.feedback.learnt), len(kept))
     net, tokenizer = load_champion(lesson.champion)
     recipe = Recipe(
@@ -68,9 +71,19 @@ def learn_on(lesson: Lesson) -> Bundle:
         profile=replace(job.PROFILES["scratch"], name=lesson.champion.manifest.name),
     )  # fmt: skip
     origin = lesson.origin | {"profile": "full"}
-    return job.package(
+    made = job.package(
         work, net, tokenizer, lesson.data, rows, standard_taxonomy(), origin, neighbours=lesson.data.train
     )
+    return _settled(lesson, memory, predictor, made)
+
+
+def _settled(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, made: Bundle) -> Bundle:
+    """Fit the last layer once more, to what the encoder has become (`training.heads`), and calibrate again."""
+    head = fitted(lesson, memory, teacher, OnnxPredictor(made, threads=2))
+    model = made.folder / MODEL
+    write_head(model, head, model)
+    manifest = replace(made.manifest, files={**made.manifest.files, MODEL: sha256_of(model)})
+    return calibrate(made.folder, manifest, lesson.data.dev, lesson.tests)
 
 
 def _opinion(predictor: OnnxPredictor, learnt: Sequence[Row], names: Sequence[str]) -> Teacher:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from training.augment import augment
 from training.dataset import Row
 
-VARIANTS = 12
+VARIANTS = 24
 _LEAST_WORDS = 4
 _PART = (0.5, 0.9)
 

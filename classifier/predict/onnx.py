@@ -51,6 +51,7 @@ class OnnxPredictor:
     """
 
     def __init__(self, bundle: Bundle, *, threads: int = 1, like: "OnnxPredictor | None" = None) -> None:
+        self.bundle = bundle
         self._manifest = bundle.manifest
         self._pool = ThreadPoolExecutor(threads, "model") if threads > 1 else None
         same = like is not None and like._manifest.files[TOKENIZER] == bundle.manifest.files[TOKENIZER]
