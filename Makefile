@@ -4,6 +4,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -q
 HOST ?= 127.0.0.1
 PORT ?= 8025
+OUT ?= var/trained
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
@@ -50,8 +51,8 @@ test-fast: $(VENV)/.all ## unit, property and golden tests: seconds
 bench: $(VENV)/.all ## medians of cold, cached and batch classification beside two baselines
 	$(PY) -m benchmarks.bench
 
-train: $(VENV)/.all ## train the full model into var/models (about half an hour on two cores)
-	$(VENV)/bin/rebound-train run
+train: $(VENV)/.all ## train the model to ship into var/trained (OUT=...), from the base (more than half an hour on two cores)
+	$(VENV)/bin/rebound-train run --profile scratch --out $(OUT)
 
 golden-accept: $(VENV)/.all ## rewrite the expectations of the golden emails; review the diff
 	REBOUND_GOLDEN_ACCEPT=1 $(PY) -m pytest tests/golden -q
