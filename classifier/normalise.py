@@ -43,6 +43,8 @@ _REASON_KEYS = frozenset({"p", "code", "reason", "err", "error", "topic", "answe
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _DAY = "(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? )?"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?"
+# Letters of scripts that put blanks between words: a local part of others would swallow the sentence before it.
+_LETTERS = "A-Za-z0-9\u00c0-\u024f\u0370-\u052f\u1e00-\u1fff"
 # Alternatives in order of authority, each with what a text must contain for it to be worth trying.
 _SHAPES = {
     "done": ("[URL", r"\[URL [^\]]{0,100}\]"),
@@ -51,6 +53,10 @@ _SHAPES = {
         "@",
         r"""(?:"[^"]{1,64}"|[A-Za-z0-9.!#$%&*+/=?^_{|}~-][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,127})"""
         r"@(?:\[[^\s\]]{1,64}\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?(?:[^\x00-\x7f\W][\w-]{0,60}\.[\w.-]{1,60})?|[^\x00-\x7f\W][\w-]{0,63}\.[\w.-]{1,253})",
+    ),
+    "wide": (
+        "@",
+        rf"[{_LETTERS}_+][{_LETTERS}.!#$%&'*+/=?^_`{{|}}~-]{{0,127}}@\w[\w-]{{0,63}}\.[\w.-]{{0,252}}\w",
     ),
     # A domain has a dot: Japanese prose speaks of "the part after @" without a blank.
     "eai": ("@", r"[^\W_]{0,63}[^\x00-\x7f\W]@\w[\w-]{0,63}\.[\w.-]{1,253}"),
@@ -208,7 +214,7 @@ def _mask(match: re.Match[str]) -> str:
             return word
         case "url":
             return _mask_url(word)
-        case "addr" | "eai":
+        case "addr" | "wide" | "eai":
             return "[ADDR]"
         case "date":
             return "[DATE]"

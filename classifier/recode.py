@@ -25,8 +25,14 @@ def _octets_of_windows_1252() -> dict[str, int]:
 
 _OCTETS = _octets_of_windows_1252()
 _NEXT = "[" + re.escape("".join(c for c, octet in _OCTETS.items() if octet < 0xC0)) + "]"
-# Leads of two, three and four octets (RFC 3629, section 3); capitals of the first sort hardly stand before a symbol.
-_TWO = re.compile(f"[\u00c2-\u00df]{_NEXT}")
+# Leads of two, three and four octets (RFC 3629, section 3). \u00c2 and \u00c3 lead all of Latin-1 and stand before a symbol in no
+# language. The others are those of scripts that bounces are written in; as capitals they may stand before a French colon
+# or a quotation mark, and count there only where something else shows the damage.
+_LATIN = re.compile(f"[\u00c2\u00c3]{_NEXT}")
+_LEAD = "[\u00c4\u00c5\u00cc-\u00d1\u00d7-\u00da]"
+_MARKS = "\u00a0\u00ab\u00bb\u2013\u2014\u2018\u2019\u201c\u201d\u201e\u2026"
+_TWO = re.compile(f"{_LEAD}(?![{_MARKS}]){_NEXT}")
+_TWO_ANY = re.compile(f"{_LEAD}{_NEXT}")
 _MORE = re.compile(f"[\u00e0-\u00ef]{_NEXT}{{2}}|[\u00f0-\u00f4]{_NEXT}{{3}}")
 _PUNCTUATION = re.compile(f"\u00e2[\u20ac\u0080]{_NEXT}")
 _BROKEN_BLANK = re.compile(r"\u00c3(?= |$)")
@@ -63,7 +69,9 @@ def _once(text: str) -> str:
     text = _PUNCTUATION.sub(_decoded, text)
     if len(_MORE.findall(text)) > 1:  # one alone may be a French word before a closing quotation mark
         text = _MORE.sub(_decoded, text)
-    found = _TWO.sub(_decoded, text)
+    found = _LATIN.sub(_decoded, text)
+    # One pair that cannot be meant shows that the others are not, either.
+    found = (_TWO_ANY if found != text or _TWO.search(found) else _TWO).sub(_decoded, found)
     return _BROKEN_BLANK.sub("\u00e0", found) if found != text else found
 
 

@@ -94,3 +94,17 @@ def test_template_id_is_stable_and_tells_templates_apart():
 )
 def test_dns_list_of(host, expected):
     assert dns_list_of(host) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "jürgen.müller@example.de",
+        "josé.garcía@example.es",
+        "иван.петров1@пример.рф",
+        "j=C3=BCrgen.m=C3=BCller@example.de",
+        "jÃ¼rgen.mÃ¼ller@example.de",
+    ],
+)
+def test_no_part_of_an_address_in_other_letters_survives(address):
+    assert normalise(f"550 <{address}>: unknown") == "550 <[ADDR]>: unknown"
