@@ -227,7 +227,7 @@ def test_the_command_line_promotes_by_version_lists_and_rolls_back(place):
     refused = cli(place, "promote")
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith(
-        "rebound-train: promotion_refused: the gate objects to {SHIPPED}.1"
+        f"rebound-train: promotion_refused: the gate objects to {SHIPPED}.1"
     )
     assert cli(place, "promote", "--despite-objections").returncode == 2
     done = cli(place, "promote", "--version", "2", "--despite-objections", "--by", "ann", "--why", "it is night")

@@ -241,18 +241,33 @@ def test_only_one_run_goes_on_at_a_time(place):
 
 
 def test_a_run_whose_lease_was_taken_gives_up(place):
-    with pytest.raises(LeaseLost), Lease(place.store, LEASE, seconds=0.4) as lease:  # noqa: PT012
+    with Lease(place.store, LEASE, seconds=5) as lease:
         lease.check()
-        later = datetime.now(UTC) + timedelta(seconds=5)
+        later = datetime.now(UTC) + timedelta(seconds=60)
         with place.store.session() as session:
             assert LeaseRepository(session).acquire(LEASE, "another", seconds=60, at=later)
-        time.sleep(0.3)
+        with pytest.raises(LeaseLost):
+            check_for(lease, seconds=10)
+
+
+def check_for(lease, seconds):
+    for _ in range(round(seconds / 0.05)):
         lease.check()
+        time.sleep(0.05)
+
+
+def ends_at(place):
+    with place.store.reading() as session:
+        return LeaseRepository(session).holder(LEASE, datetime.now(UTC)).expires_at
 
 
 def test_a_lease_is_renewed_while_its_holder_lives(place):
-    with Lease(place.store, LEASE, seconds=0.4) as lease:
-        time.sleep(1)
+    with Lease(place.store, LEASE, seconds=5) as lease:
+        first = ends_at(place)
+        until = time.monotonic() + 20
+        while ends_at(place) == first:
+            assert time.monotonic() < until
+            time.sleep(0.05)
         lease.check()
         with pytest.raises(RetrainingBusy), Lease(place.store, LEASE, seconds=1):
             pass
