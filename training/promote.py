@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from classifier.bootstrap import champion as pointed_bundle
@@ -72,10 +73,25 @@ def serving(settings: Settings) -> Bundle:
         return pointed_bundle(settings)
     except BundleRefused as error:
         folder = shelf_of(settings).pointed(CHAMPION)
-        if folder is None or manifest_of(folder).normaliser_version == NORMALISER_VERSION:
+        if folder is None or not _outdated(folder):
             raise
         log.warning("the champion is of an older program, the shipped model answers: %s", error)
         return load_bundle(resource("models/standard"))
+
+
+def answering(books: Books) -> str:
+    """Return the label of what `serving` returns, also where that is damaged or gone: it is the one to be replaced."""
+    label = books.shelf.label_or_none(CHAMPION)
+    if label is None or _outdated(books.shelf.path(label)):
+        return load_bundle(resource("models/standard")).manifest.label
+    return label
+
+
+def _outdated(folder: Path) -> bool:
+    try:
+        return manifest_of(folder).normaliser_version != NORMALISER_VERSION
+    except BundleRefused:
+        return False
 
 
 def movable(settings: Settings) -> None:
@@ -155,7 +171,7 @@ def promote(
         ModelFixed: See `movable`.
     """
     movable(settings)
-    before = serving(settings).manifest.label
+    before = answering(books)
     row = _candidate(books, label)
     _allowed(row, why=why, despite_objections=despite_objections)
     bundle = _on_shelf(books, row)
@@ -183,7 +199,7 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
         ModelFixed: See `movable`.
     """
     movable(settings)
-    before = serving(settings).manifest.label
+    before = answering(books)
     books.shelf.rollback(CHAMPION, why=f"rolled back by {by}" + (f": {why}" if why else ""))
     bundle = serving(settings)
     adopt(books, bundle)

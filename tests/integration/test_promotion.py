@@ -148,6 +148,23 @@ def test_a_damaged_bundle_is_not_promoted(place):
     assert place.states()[SHIPPED] == "champion"
 
 
+def test_a_damaged_champion_can_be_replaced_and_rolled_back(place):
+    first = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    second = place.challenger(f"{VERSION}.2")
+    (place.shelf.path(first) / "model.onnx").write_bytes(b"torn")
+    with pytest.raises(BundleRefused):
+        serving(place.settings)
+    assert promote(place.settings, place.books, by="ann").before == first
+    assert serving(place.settings).manifest.label == second
+    shutil.rmtree(place.shelf.path(second))
+    with pytest.raises(BundleRefused):
+        roll_back(place.settings, place.books, by="ann")  # the model before is the damaged one
+    shutil.copytree(place.folder / f"{VERSION}.1", place.shelf.path(first), dirs_exist_ok=True)
+    assert (done := roll_back(place.settings, place.books, by="ann")).before == second
+    assert done.champion == first
+
+
 def test_a_bundle_that_another_machine_made_is_fetched_from_the_registry(place):
     label = place.challenger(f"{VERSION}.1")
     place.shelf.clear("challenger")
