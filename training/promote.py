@@ -196,10 +196,15 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
     Raises:
         ModelNotFound: There was none before.
         BundleRefused: Its bundle is damaged; nothing was moved.
+        RegistryUnavailable, StoreUnavailable: Nothing was moved, unless it fell silent this very moment.
         ModelFixed: See `movable`.
     """
     movable(settings)
     before = answering(books)
+    # The same command again would go one model further back: all three books must answer before the first is moved.
+    books.registry.check()
+    with books.store.reading() as session:
+        ModelRepository(session).champion()
     books.shelf.rollback(CHAMPION, why=f"rolled back by {by}" + (f": {why}" if why else ""))
     bundle = serving(settings)
     adopt(books, bundle)

@@ -121,6 +121,16 @@ def test_roll_back_returns_to_the_shipped_model_and_further_back_there_is_nothin
         roll_back(place.settings, place.books, by="ann")
 
 
+def test_nothing_is_rolled_back_while_the_registry_is_away(place, tmp_path):
+    label = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    away = replace(place.books, registry=Registry("http://127.0.0.1:9", "rebound", tmp_path))
+    with pytest.raises(RegistryUnavailable):
+        roll_back(place.settings, away, by="ann")
+    assert place.shelf.label("champion") == label
+    assert roll_back(place.settings, place.books, by="ann").champion == SHIPPED
+
+
 def test_rolling_back_twice_goes_two_models_back(place):
     for version in (f"{VERSION}.1", f"{VERSION}.2"):
         place.challenger(version)
