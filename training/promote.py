@@ -166,20 +166,21 @@ def promote(
 
     Raises:
         ModelNotFound: There is no such model, or no challenger.
-        PromotionRefused: The gate objects, or it is overruled without a reason.
+        PromotionRefused: The gate objects or knows another champion, or it is overruled without a reason.
         BundleRefused: Its bundle is damaged; nothing was moved.
         ModelFixed: See `movable`.
     """
     movable(settings)
     before = answering(books)
     row = _candidate(books, label)
-    _allowed(row, why=why, despite_objections=despite_objections)
+    against = _against(row, before)
+    _allowed(row.label, against, why=why, despite_objections=despite_objections)
     bundle = _on_shelf(books, row)
     books.registry.point(CHAMPION, row.registry_version or "")
     books.shelf.point(CHAMPION, row.label, why=f"promoted by {by}" + (f": {why}" if why else ""))
     if books.shelf.label_or_none(CHALLENGER) == row.label:
         books.shelf.clear(CHALLENGER, why="promoted")
-    noted = {"by": by, "why": why, "at": _now().isoformat(timespec="seconds"), "before": before, "despite": despite_objections and list(row.objections)}  # fmt: skip
+    noted = {"by": by, "why": why, "at": _now().isoformat(timespec="seconds"), "before": before, "despite": despite_objections and against}  # fmt: skip
     with books.store.session() as session:
         _retire_all_but(ModelRepository(session), row.label)
         now = ModelRepository(session).set_state(row.label, CHAMPION, _now())
@@ -222,10 +223,16 @@ def _candidate(books: Books, label: str | None) -> ModelVersionRow:
     return row
 
 
-def _allowed(row: ModelVersionRow, *, why: str, despite_objections: bool) -> None:
-    if row.objections and not despite_objections:
-        raise PromotionRefused(f"the gate objects to {row.label}: {'; '.join(row.objections)}")
-    if row.objections and not why.strip():
+def _against(row: ModelVersionRow, now: str) -> list[str]:
+    """Return the gate's objections; what it has not compared with the model that answers now is one more."""
+    beside = row.figures.get("champion", now)
+    return [*row.objections, *([f"it was compared with {beside}, and {now} answers now"] if now not in (beside, row.label) else [])]  # fmt: skip
+
+
+def _allowed(label: str, against: Sequence[str], *, why: str, despite_objections: bool) -> None:
+    if against and not despite_objections:
+        raise PromotionRefused(f"the gate objects to {label}: {'; '.join(against)}")
+    if against and not why.strip():
         raise PromotionRefused("whoever overrules the gate says why")
 
 

@@ -27,7 +27,7 @@ from training.lease import Lease
 from training.lesson import Lesson
 from training.prepare import Leaving, agreed_feedback, labels_taken, lesson_of, next_version
 from training.profiles import RESTARTING, learn
-from training.promote import Books, Promotion, adopt, books_of, movable, promote, register, serving
+from training.promote import Books, Promotion, adopt, answering, books_of, movable, promote, register, serving
 from training.registry import RunRecord
 from training.sources import Sources
 from training.week import last_week
@@ -207,11 +207,19 @@ class _Run:
         made = Outcome(
             state="registered", reason=reason, model=label, bundle=self.books.shelf.path(label), findings=found
         )
-        if not self.job.promote or found.objections:
+        if not self.job.promote or found.objections or self._overtaken(champion):
             return made
         self.lease.check()
         done = promote(self.job.settings, self.books, label, by="the periodic job", keep_pins=self.job.keep_pins)
         return replace(made, state="promoted", promotion=done)
+
+    def _overtaken(self, champion: Bundle) -> bool:
+        """Whether a person moved the champion meanwhile, by promotion or roll-back: their word is newer than the run's start."""
+        now = answering(self.books)
+        if now == champion.manifest.label:
+            return False
+        log.warning("another model answers since, %s: not promoted, for the gate has not seen it", now)
+        return True
 
     def _registered(self, champion: Bundle, bundle: Bundle, lesson: Lesson, found: Findings, seconds: float) -> str:
         from training import report  # noqa: PLC0415 - matplotlib takes a second to import

@@ -35,7 +35,7 @@ class Place:
         self.shelf = shelf_of(self.settings)
         self.books = books_of(self.settings, self.store)
 
-    def challenger(self, version, objections=()):
+    def challenger(self, version, objections=(), figures=None):
         """Register a copy of the shipped model under another version."""
         adopt(self.books, serving(self.settings))
         folder = self.folder / version
@@ -43,7 +43,7 @@ class Place:
         manifest = replace(load_bundle(folder).manifest, version=version)
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         run = RunRecord(name=version, parameters={"profile": "copy"}, figures={"frozen.accuracy": 0.9}, objections=objections)  # fmt: skip
-        label = register(self.books, load_bundle(folder), run, state="challenger", labels_until=0, figures={})
+        label = register(self.books, load_bundle(folder), run, state="challenger", labels_until=0, figures=figures or {})
         self.shelf.point("challenger", label)
         return label
 
@@ -107,6 +107,16 @@ def test_the_gates_objections_stop_a_promotion_until_somebody_overrules_them_wit
     assert place.shelf.label("champion") is None
     promote(place.settings, place.books, by="ann", why="known and wanted", despite_objections=True)
     assert place.row(label).figures["promotions"][0]["despite"] == ["recall of user_unknown falls"]
+
+
+def test_what_the_gate_compared_with_another_champion_is_not_promoted_unless_somebody_overrules_it(place):
+    first = place.challenger(f"{VERSION}.1", figures={"champion": SHIPPED})
+    second = place.challenger(f"{VERSION}.2", figures={"champion": SHIPPED})
+    promote(place.settings, place.books, first, by="ann")
+    with pytest.raises(PromotionRefused, match=f"compared with {SHIPPED}, and {first} answers now"):
+        promote(place.settings, place.books, second, by="ann")
+    promote(place.settings, place.books, second, by="ann", why="tried by hand", despite_objections=True)
+    assert serving(place.settings).manifest.label == second
 
 
 def test_roll_back_returns_to_the_shipped_model_and_further_back_there_is_nothing(place):

@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from classifier.bootstrap import shelf_of
-from classifier.bundle import load_bundle
+from classifier.bundle import MANIFEST, load_bundle
 from classifier.errors import LeaseLost, RetrainingBusy
 from classifier.normalise import template_id
 from classifier.predict.onnx import OnnxPredictor
@@ -320,6 +322,29 @@ def test_labels_of_a_person_can_be_left_out_and_the_model_is_rebuilt_from_one_th
     training = place.shelf.bundle(outcome.model).manifest.training
     assert training["feedback_rows"] + training["feedback_held_out"] == 9
     assert training["start"] == SHIPPED
+
+
+def test_a_champion_that_somebody_promoted_meanwhile_stays(place, monkeypatch, tmp_path, caplog):
+    def copy(version):
+        folder = tmp_path / version
+        shutil.copytree(resource("models/standard"), folder)
+        manifest = load_bundle(folder).manifest
+        written = replace(manifest, version=version, training=manifest.training | {"git_revision": "unknown"})
+        (folder / MANIFEST).write_text(written.to_json(), encoding="utf-8")
+        return load_bundle(folder)
+
+    def learn(*_):
+        place.shelf.point("champion", place.shelf.put(copy("101").folder))
+        return copy("102")
+
+    monkeypatch.setattr("training.retrain.learn", learn)
+    monkeypatch.setattr("training.findings.objections", lambda *_: [])
+    place.labelled(pairs(LABELLED))
+    outcome = retrain(place.job(promote=True))
+    assert (outcome.state, outcome.objections, outcome.promotion) == ("registered", [], None)
+    assert "another model answers since" in caplog.text
+    assert place.shelf.label("champion").endswith("/101")
+    assert place.shelf.label("challenger") == outcome.model
 
 
 def test_too_few_new_labels_ask_for_no_run(place):
