@@ -9,6 +9,7 @@ the next one starts from the beginning. Why it learns on from the champion: docs
 import logging
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,8 @@ from training.week import last_week
 log = logging.getLogger("rebound.train")
 
 LEASE = "retraining"
+SCRATCH = "retraining"
+"""Folder in REBOUND_DATA_DIR; each run has one of its own in it."""
 LEASE_SECONDS = 120.0
 State = Literal["not needed", "nothing new", "registered", "promoted"]
 
@@ -162,12 +165,18 @@ class _Run:
 
     @property
     def _scratch(self) -> Path:
-        return self.job.settings.data_dir / "retraining"
+        # Of its own: a run that lost its lease clears up while the next one writes.
+        return self.job.settings.data_dir / SCRATCH / self.lease.owner.replace(":", "-")
+
+    def _tidy(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        with suppress(OSError):  # another run's scratch lies there, or this one wrote none
+            self._scratch.parent.rmdir()
 
     def _clear(self) -> None:
         """Remove what a run that died left behind; whoever holds the lease knows that it is dead."""
         self.books.registry.check()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch.parent, ignore_errors=True)
         with self.store.session() as session:
             if died := JobRepository(session).mark_interrupted(_now()):
                 log.warning("interrupted runs found: %d; they left nothing behind", died)
@@ -186,7 +195,7 @@ class _Run:
             self._ended_early(run.id, error)
             raise
         finally:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._tidy()
         with self.store.session() as session:
             JobRepository(session).finish(run.id, model=outcome.model, at=_now())
         return outcome
@@ -253,8 +262,8 @@ class _Run:
             with self.store.session() as session:
                 if isinstance(error, Exception) and not isinstance(error, LeaseLost):
                     JobRepository(session).fail(run_id, error=f"{type(error).__name__}: {error}", at=_now())
-                elif not isinstance(error, LeaseLost):  # told to stop; the lease is ours, so no other run goes on
-                    JobRepository(session).mark_interrupted(_now())
+                else:  # told to stop, or another took the lease, whose own run goes on
+                    JobRepository(session).interrupt(run_id, at=_now())
         except ReboundError as second:
             log.error("the run's end is not noted: %s", second)
 

@@ -252,6 +252,25 @@ def test_a_run_whose_lease_was_taken_gives_up(place):
             check_for(lease, seconds=10)
 
 
+def test_a_run_that_lost_its_lease_leaves_the_next_one_alone(place, monkeypatch):
+    next_ones = place.settings.data_dir / "retraining" / "another-1-a" / "model.onnx"
+
+    def learn(*_):
+        next_ones.parent.mkdir(parents=True)
+        next_ones.write_bytes(b"half")
+        with place.store.session() as session:
+            JobRepository(session).start(profile="full", cause="hand", owner="another:1:a", labels_until=0, at=datetime.now(UTC))  # fmt: skip
+        raise LeaseLost("another took it")
+
+    monkeypatch.setattr("training.retrain.learn", learn)
+    place.labelled(pairs(LABELLED))
+    with pytest.raises(LeaseLost):
+        retrain(place.job())
+    assert [folder.name for folder in next_ones.parent.parent.iterdir()] == ["another-1-a"]
+    assert next_ones.read_bytes() == b"half"
+    assert place.runs() == [("full", "running", None), ("heads", "interrupted", None)]
+
+
 def check_for(lease, seconds):
     for _ in range(round(seconds / 0.05)):
         lease.check()
