@@ -79,8 +79,11 @@ def hand_over(bundle: Path, to: Path) -> None:
 
 
 def git_revision() -> str:
-    """Return the checkout's revision, "unknown" outside one."""
+    """Return the checkout's revision, "unknown" outside one or where there is no git, as in the image."""
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
     done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        [git, "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
     )
     return done.stdout.strip() or "unknown"

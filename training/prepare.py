@@ -40,10 +40,9 @@ class Leaving:
 
 def agreed_feedback(store: Store, model: Bundle, leaving: Leaving, sources: Sources) -> Feedback:
     """Return what people agree on, but for what is left out."""
-    barred = {key_of(row.template) for rows in sources.frozen().values() for row in rows}
     with store.reading() as session:
         labels = LabelRepository(session).agreed("standard", without_sources=leaving.sources, without_who=leaving.who)
-    return feedback_of(labels, categories=model.manifest.categories, barred=barred)
+    return feedback_of(labels, categories=model.manifest.categories, barred=_keys(sources))
 
 
 def lesson_of(
@@ -61,17 +60,26 @@ def lesson_of(
     """Return one run's input (arguments: see `training.retrain.RetrainJob` and `Lesson`)."""
     data = sources.corpus(frozenset(champion.manifest.categories), seed=seed)
     known = feedback.category_of
+    # Mail brings the very texts that judge and calibrate; learnt from, they would prove nothing.
+    kept_out = _keys(sources) | {key_of(row.template) for row in data.dev}
     return Lesson(
         champion=_start(champion, leaving, sources),
         feedback=feedback,
         data=replace(data, train=without(data.train, feedback), dev=without(data.dev, feedback)),
-        traffic=[recent for recent in traffic if recent.template_id not in known],
+        traffic=[
+            recent for recent in traffic if recent.template_id not in known and key_of(recent.template) not in kept_out
+        ],
         tests=sources.tests,
         version=version,
         out=out,
         seed=seed,
         progress=progress,
     )
+
+
+def _keys(sources: Sources) -> set[str]:
+    """Return the keys of all templates of the frozen test set."""
+    return {key_of(row.template) for rows in sources.frozen().values() for row in rows}
 
 
 def _start(champion: Bundle, leaving: Leaving, sources: Sources) -> Bundle:

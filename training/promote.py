@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from classifier.bootstrap import champion as pointed_bundle
@@ -72,10 +73,25 @@ def serving(settings: Settings) -> Bundle:
         return pointed_bundle(settings)
     except BundleRefused as error:
         folder = shelf_of(settings).pointed(CHAMPION)
-        if folder is None or manifest_of(folder).normaliser_version == NORMALISER_VERSION:
+        if folder is None or not _outdated(folder):
             raise
         log.warning("the champion is of an older program, the shipped model answers: %s", error)
         return load_bundle(resource("models/standard"))
+
+
+def answering(books: Books) -> str:
+    """Return the label of what `serving` returns, also where that is damaged or gone: it is the one to be replaced."""
+    label = books.shelf.label_or_none(CHAMPION)
+    if label is None or _outdated(books.shelf.path(label)):
+        return load_bundle(resource("models/standard")).manifest.label
+    return label
+
+
+def _outdated(folder: Path) -> bool:
+    try:
+        return manifest_of(folder).normaliser_version != NORMALISER_VERSION
+    except BundleRefused:
+        return False
 
 
 def movable(settings: Settings) -> None:
@@ -150,20 +166,21 @@ def promote(
 
     Raises:
         ModelNotFound: There is no such model, or no challenger.
-        PromotionRefused: The gate objects, or it is overruled without a reason.
+        PromotionRefused: The gate objects or knows another champion, or it is overruled without a reason.
         BundleRefused: Its bundle is damaged; nothing was moved.
         ModelFixed: See `movable`.
     """
     movable(settings)
-    before = serving(settings).manifest.label
+    before = answering(books)
     row = _candidate(books, label)
-    _allowed(row, why=why, despite_objections=despite_objections)
+    against = _against(row, before)
+    _allowed(row.label, against, why=why, despite_objections=despite_objections)
     bundle = _on_shelf(books, row)
     books.registry.point(CHAMPION, row.registry_version or "")
     books.shelf.point(CHAMPION, row.label, why=f"promoted by {by}" + (f": {why}" if why else ""))
     if books.shelf.label_or_none(CHALLENGER) == row.label:
         books.shelf.clear(CHALLENGER, why="promoted")
-    noted = {"by": by, "why": why, "at": _now().isoformat(timespec="seconds"), "before": before, "despite": despite_objections and list(row.objections)}  # fmt: skip
+    noted = {"by": by, "why": why, "at": _now().isoformat(timespec="seconds"), "before": before, "despite": despite_objections and against}  # fmt: skip
     with books.store.session() as session:
         _retire_all_but(ModelRepository(session), row.label)
         now = ModelRepository(session).set_state(row.label, CHAMPION, _now())
@@ -180,10 +197,15 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
     Raises:
         ModelNotFound: There was none before.
         BundleRefused: Its bundle is damaged; nothing was moved.
+        RegistryUnavailable, StoreUnavailable: Nothing was moved, unless it fell silent this very moment.
         ModelFixed: See `movable`.
     """
     movable(settings)
-    before = serving(settings).manifest.label
+    before = answering(books)
+    # The same command again would go one model further back: all three books must answer before the first is moved.
+    books.registry.check()
+    with books.store.reading() as session:
+        ModelRepository(session).champion()
     books.shelf.rollback(CHAMPION, why=f"rolled back by {by}" + (f": {why}" if why else ""))
     bundle = serving(settings)
     adopt(books, bundle)
@@ -201,10 +223,16 @@ def _candidate(books: Books, label: str | None) -> ModelVersionRow:
     return row
 
 
-def _allowed(row: ModelVersionRow, *, why: str, despite_objections: bool) -> None:
-    if row.objections and not despite_objections:
-        raise PromotionRefused(f"the gate objects to {row.label}: {'; '.join(row.objections)}")
-    if row.objections and not why.strip():
+def _against(row: ModelVersionRow, now: str) -> list[str]:
+    """Return the gate's objections; what it has not compared with the model that answers now is one more."""
+    beside = row.figures.get("champion", now)
+    return [*row.objections, *([f"it was compared with {beside}, and {now} answers now"] if now not in (beside, row.label) else [])]  # fmt: skip
+
+
+def _allowed(label: str, against: Sequence[str], *, why: str, despite_objections: bool) -> None:
+    if against and not despite_objections:
+        raise PromotionRefused(f"the gate objects to {label}: {'; '.join(against)}")
+    if against and not why.strip():
         raise PromotionRefused("whoever overrules the gate says why")
 
 

@@ -9,6 +9,7 @@ the next one starts from the beginning. Why it learns on from the champion: docs
 import logging
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from training.lease import Lease
 from training.lesson import Lesson
 from training.prepare import Leaving, agreed_feedback, labels_taken, lesson_of, next_version
 from training.profiles import RESTARTING, learn
-from training.promote import Books, Promotion, adopt, books_of, movable, promote, register, serving
+from training.promote import Books, Promotion, adopt, answering, books_of, movable, promote, register, serving
 from training.registry import RunRecord
 from training.sources import Sources
 from training.week import last_week
@@ -35,6 +36,8 @@ from training.week import last_week
 log = logging.getLogger("rebound.train")
 
 LEASE = "retraining"
+SCRATCH = "retraining"
+"""Folder in REBOUND_DATA_DIR; each run has one of its own in it."""
 LEASE_SECONDS = 120.0
 State = Literal["not needed", "nothing new", "registered", "promoted"]
 
@@ -162,12 +165,18 @@ class _Run:
 
     @property
     def _scratch(self) -> Path:
-        return self.job.settings.data_dir / "retraining"
+        # Of its own: a run that lost its lease clears up while the next one writes.
+        return self.job.settings.data_dir / SCRATCH / self.lease.owner.replace(":", "-")
+
+    def _tidy(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        with suppress(OSError):  # another run's scratch lies there, or this one wrote none
+            self._scratch.parent.rmdir()
 
     def _clear(self) -> None:
         """Remove what a run that died left behind; whoever holds the lease knows that it is dead."""
         self.books.registry.check()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch.parent, ignore_errors=True)
         with self.store.session() as session:
             if died := JobRepository(session).mark_interrupted(_now()):
                 log.warning("interrupted runs found: %d; they left nothing behind", died)
@@ -186,7 +195,7 @@ class _Run:
             self._ended_early(run.id, error)
             raise
         finally:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._tidy()
         with self.store.session() as session:
             JobRepository(session).finish(run.id, model=outcome.model, at=_now())
         return outcome
@@ -207,11 +216,19 @@ class _Run:
         made = Outcome(
             state="registered", reason=reason, model=label, bundle=self.books.shelf.path(label), findings=found
         )
-        if not self.job.promote or found.objections:
+        if not self.job.promote or found.objections or self._overtaken(champion):
             return made
         self.lease.check()
         done = promote(self.job.settings, self.books, label, by="the periodic job", keep_pins=self.job.keep_pins)
         return replace(made, state="promoted", promotion=done)
+
+    def _overtaken(self, champion: Bundle) -> bool:
+        """Whether a person moved the champion meanwhile, by promotion or roll-back: their word is newer than the run's start."""
+        now = answering(self.books)
+        if now == champion.manifest.label:
+            return False
+        log.warning("another model answers since, %s: not promoted, for the gate has not seen it", now)
+        return True
 
     def _registered(self, champion: Bundle, bundle: Bundle, lesson: Lesson, found: Findings, seconds: float) -> str:
         from training import report  # noqa: PLC0415 - matplotlib takes a second to import
@@ -245,8 +262,8 @@ class _Run:
             with self.store.session() as session:
                 if isinstance(error, Exception) and not isinstance(error, LeaseLost):
                     JobRepository(session).fail(run_id, error=f"{type(error).__name__}: {error}", at=_now())
-                elif not isinstance(error, LeaseLost):  # told to stop; the lease is ours, so no other run goes on
-                    JobRepository(session).mark_interrupted(_now())
+                else:  # told to stop, or another took the lease, whose own run goes on
+                    JobRepository(session).interrupt(run_id, at=_now())
         except ReboundError as second:
             log.error("the run's end is not noted: %s", second)
 

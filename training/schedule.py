@@ -29,7 +29,6 @@ LATE_SECONDS = 3_600
 """A run that the machine slept through is made up for, if it was to begin in the last hour."""
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _PART = re.compile(r"(?P<first>\*|[0-7])(?:-(?P<last>[0-7]))?(?:/(?P<step>[1-9]))?")
-_STOP_SECONDS = 60
 
 
 def trigger_of(cron: str, timezone: tzinfo) -> BaseTrigger:
@@ -84,9 +83,12 @@ class Child:
         self._stopped = False
 
     def run(self, *arguments: str) -> int | None:
-        """Run the command and return its exit status; None if another run goes on, or none may begin any more."""
-        if not self._one_at_a_time.acquire(blocking=False):
-            log.info("a run goes on; this one is left out")
+        """Run the command and return its exit status, after a run that goes on.
+
+        None: none may begin any more, or one goes on and this would only have looked whether another is needed.
+        """
+        if not self._one_at_a_time.acquire(blocking="--if-needed" not in arguments):
+            log.info("a run goes on; this look is left out")
             return None
         try:
             if self._stopped:

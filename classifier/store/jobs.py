@@ -78,6 +78,10 @@ class JobRepository:
         """Note that a run failed, and why; addresses in the words are masked."""
         self._end(run_id, state=FAILED, model=None, error=masked(error, 500), at=at)
 
+    def interrupt(self, run_id: int, *, at: datetime) -> None:
+        """Note of one run that it ended before it was done, for somebody or another run wanted so."""
+        self._end(run_id, state=INTERRUPTED, model=None, error=None, at=at)
+
     def mark_interrupted(self, at: datetime) -> int:
         """Note of all runs that seem to go on that they were interrupted; return how many.
 

@@ -35,7 +35,7 @@ class Place:
         self.shelf = shelf_of(self.settings)
         self.books = books_of(self.settings, self.store)
 
-    def challenger(self, version, objections=()):
+    def challenger(self, version, objections=(), figures=None):
         """Register a copy of the shipped model under another version."""
         adopt(self.books, serving(self.settings))
         folder = self.folder / version
@@ -43,7 +43,7 @@ class Place:
         manifest = replace(load_bundle(folder).manifest, version=version)
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         run = RunRecord(name=version, parameters={"profile": "copy"}, figures={"frozen.accuracy": 0.9}, objections=objections)  # fmt: skip
-        label = register(self.books, load_bundle(folder), run, state="challenger", labels_until=0, figures={})
+        label = register(self.books, load_bundle(folder), run, state="challenger", labels_until=0, figures=figures or {})
         self.shelf.point("challenger", label)
         return label
 
@@ -109,6 +109,16 @@ def test_the_gates_objections_stop_a_promotion_until_somebody_overrules_them_wit
     assert place.row(label).figures["promotions"][0]["despite"] == ["recall of user_unknown falls"]
 
 
+def test_what_the_gate_compared_with_another_champion_is_not_promoted_unless_somebody_overrules_it(place):
+    first = place.challenger(f"{VERSION}.1", figures={"champion": SHIPPED})
+    second = place.challenger(f"{VERSION}.2", figures={"champion": SHIPPED})
+    promote(place.settings, place.books, first, by="ann")
+    with pytest.raises(PromotionRefused, match=f"compared with {SHIPPED}, and {first} answers now"):
+        promote(place.settings, place.books, second, by="ann")
+    promote(place.settings, place.books, second, by="ann", why="tried by hand", despite_objections=True)
+    assert serving(place.settings).manifest.label == second
+
+
 def test_roll_back_returns_to_the_shipped_model_and_further_back_there_is_nothing(place):
     label = place.challenger(f"{VERSION}.1")
     promote(place.settings, place.books, by="ann")
@@ -119,6 +129,16 @@ def test_roll_back_returns_to_the_shipped_model_and_further_back_there_is_nothin
     assert place.states() == {SHIPPED: "champion", label: "retired"}
     with pytest.raises(ModelNotFound):
         roll_back(place.settings, place.books, by="ann")
+
+
+def test_nothing_is_rolled_back_while_the_registry_is_away(place, tmp_path):
+    label = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    away = replace(place.books, registry=Registry("http://127.0.0.1:9", "rebound", tmp_path))
+    with pytest.raises(RegistryUnavailable):
+        roll_back(place.settings, away, by="ann")
+    assert place.shelf.label("champion") == label
+    assert roll_back(place.settings, place.books, by="ann").champion == SHIPPED
 
 
 def test_rolling_back_twice_goes_two_models_back(place):
@@ -146,6 +166,23 @@ def test_a_damaged_bundle_is_not_promoted(place):
         promote(place.settings, place.books, by="ann")
     assert place.books.registry.aliases()["champion"] == "1"
     assert place.states()[SHIPPED] == "champion"
+
+
+def test_a_damaged_champion_can_be_replaced_and_rolled_back(place):
+    first = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    second = place.challenger(f"{VERSION}.2")
+    (place.shelf.path(first) / "model.onnx").write_bytes(b"torn")
+    with pytest.raises(BundleRefused):
+        serving(place.settings)
+    assert promote(place.settings, place.books, by="ann").before == first
+    assert serving(place.settings).manifest.label == second
+    shutil.rmtree(place.shelf.path(second))
+    with pytest.raises(BundleRefused):
+        roll_back(place.settings, place.books, by="ann")  # the model before is the damaged one
+    shutil.copytree(place.folder / f"{VERSION}.1", place.shelf.path(first), dirs_exist_ok=True)
+    assert (done := roll_back(place.settings, place.books, by="ann")).before == second
+    assert done.champion == first
 
 
 def test_a_bundle_that_another_machine_made_is_fetched_from_the_registry(place):
@@ -227,7 +264,7 @@ def test_the_command_line_promotes_by_version_lists_and_rolls_back(place):
     refused = cli(place, "promote")
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith(
-        "rebound-train: promotion_refused: the gate objects to {SHIPPED}.1"
+        f"rebound-train: promotion_refused: the gate objects to {SHIPPED}.1"
     )
     assert cli(place, "promote", "--despite-objections").returncode == 2
     done = cli(place, "promote", "--version", "2", "--despite-objections", "--by", "ann", "--why", "it is night")

@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from classifier.bootstrap import shelf_of
-from classifier.bundle import load_bundle
+from classifier.bundle import MANIFEST, load_bundle
 from classifier.errors import LeaseLost, RetrainingBusy
 from classifier.normalise import template_id
 from classifier.predict.onnx import OnnxPredictor
@@ -241,18 +243,52 @@ def test_only_one_run_goes_on_at_a_time(place):
 
 
 def test_a_run_whose_lease_was_taken_gives_up(place):
-    with pytest.raises(LeaseLost), Lease(place.store, LEASE, seconds=0.4) as lease:  # noqa: PT012
+    with Lease(place.store, LEASE, seconds=5) as lease:
         lease.check()
-        later = datetime.now(UTC) + timedelta(seconds=5)
+        later = datetime.now(UTC) + timedelta(seconds=60)
         with place.store.session() as session:
             assert LeaseRepository(session).acquire(LEASE, "another", seconds=60, at=later)
-        time.sleep(0.3)
+        with pytest.raises(LeaseLost):
+            check_for(lease, seconds=10)
+
+
+def test_a_run_that_lost_its_lease_leaves_the_next_one_alone(place, monkeypatch):
+    next_ones = place.settings.data_dir / "retraining" / "another-1-a" / "model.onnx"
+
+    def learn(*_):
+        next_ones.parent.mkdir(parents=True)
+        next_ones.write_bytes(b"half")
+        with place.store.session() as session:
+            JobRepository(session).start(profile="full", cause="hand", owner="another:1:a", labels_until=0, at=datetime.now(UTC))  # fmt: skip
+        raise LeaseLost("another took it")
+
+    monkeypatch.setattr("training.retrain.learn", learn)
+    place.labelled(pairs(LABELLED))
+    with pytest.raises(LeaseLost):
+        retrain(place.job())
+    assert [folder.name for folder in next_ones.parent.parent.iterdir()] == ["another-1-a"]
+    assert next_ones.read_bytes() == b"half"
+    assert place.runs() == [("full", "running", None), ("heads", "interrupted", None)]
+
+
+def check_for(lease, seconds):
+    for _ in range(round(seconds / 0.05)):
         lease.check()
+        time.sleep(0.05)
+
+
+def ends_at(place):
+    with place.store.reading() as session:
+        return LeaseRepository(session).holder(LEASE, datetime.now(UTC)).expires_at
 
 
 def test_a_lease_is_renewed_while_its_holder_lives(place):
-    with Lease(place.store, LEASE, seconds=0.4) as lease:
-        time.sleep(1)
+    with Lease(place.store, LEASE, seconds=5) as lease:
+        first = ends_at(place)
+        until = time.monotonic() + 20
+        while ends_at(place) == first:
+            assert time.monotonic() < until
+            time.sleep(0.05)
         lease.check()
         with pytest.raises(RetrainingBusy), Lease(place.store, LEASE, seconds=1):
             pass
@@ -305,6 +341,29 @@ def test_labels_of_a_person_can_be_left_out_and_the_model_is_rebuilt_from_one_th
     training = place.shelf.bundle(outcome.model).manifest.training
     assert training["feedback_rows"] + training["feedback_held_out"] == 9
     assert training["start"] == SHIPPED
+
+
+def test_a_champion_that_somebody_promoted_meanwhile_stays(place, monkeypatch, tmp_path, caplog):
+    def copy(version):
+        folder = tmp_path / version
+        shutil.copytree(resource("models/standard"), folder)
+        manifest = load_bundle(folder).manifest
+        written = replace(manifest, version=version, training=manifest.training | {"git_revision": "unknown"})
+        (folder / MANIFEST).write_text(written.to_json(), encoding="utf-8")
+        return load_bundle(folder)
+
+    def learn(*_):
+        place.shelf.point("champion", place.shelf.put(copy("101").folder))
+        return copy("102")
+
+    monkeypatch.setattr("training.retrain.learn", learn)
+    monkeypatch.setattr("training.findings.objections", lambda *_: [])
+    place.labelled(pairs(LABELLED))
+    outcome = retrain(place.job(promote=True))
+    assert (outcome.state, outcome.objections, outcome.promotion) == ("registered", [], None)
+    assert "another model answers since" in caplog.text
+    assert place.shelf.label("champion").endswith("/101")
+    assert place.shelf.label("challenger") == outcome.model
 
 
 def test_too_few_new_labels_ask_for_no_run(place):

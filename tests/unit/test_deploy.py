@@ -10,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from training.cli import main
+from training.retrain_cli import BUSY
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -32,6 +33,11 @@ def test_the_cron_job_calls_a_command_that_there_is():
     pod = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert_runs(container["command"])
+    job = document["spec"]["jobTemplate"]["spec"]
+    (rule,) = job["podFailurePolicy"]["rules"]
+    # Kubernetes takes the policy only where the pod is never restarted in place, and exit codes only of a named container.
+    assert pod["restartPolicy"] == "Never"
+    assert (rule["onExitCodes"]["containerName"], rule["onExitCodes"]["values"]) == (container["name"], [BUSY])
     mounted = {mount["name"] for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}
 

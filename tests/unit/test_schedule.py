@@ -66,17 +66,59 @@ def test_both_jobs_are_planned_and_a_late_one_runs_once():
     assert [job.id for job in without.get_jobs()] == ["run"]
 
 
-def test_a_second_run_is_left_out_while_one_goes_on():
-    child = Child([sys.executable, "-c", "import time; time.sleep(60)"])
-    thread = threading.Thread(target=child.run)
+def running(child, *arguments):
+    thread = threading.Thread(target=child.run, args=arguments)
     thread.start()
+    return thread
+
+
+def test_a_look_is_left_out_while_a_run_goes_on():
+    child = Child([sys.executable, "-c", "import time; time.sleep(60)"])
+    thread = running(child)
     while child._process is None:
         time.sleep(0.01)
-    assert child.run() is None
+    assert child.run("--if-needed") is None
     child.stop()
     thread.join(10)
     assert not thread.is_alive()
     assert child.run() is None  # none begins any more
+
+
+_ONCE = """
+import sys, time
+from pathlib import Path
+with Path(sys.argv[1]).open("a") as file:
+    file.write("begun\\n")
+while not Path(sys.argv[1]).with_suffix(".go").exists():
+    time.sleep(0.01)
+"""
+
+
+def test_the_nightly_run_waits_for_a_look_that_goes_on(tmp_path):
+    begun = tmp_path / "begun"
+    child = Child([sys.executable, "-c", _ONCE, str(begun)])
+    look = running(child, "--if-needed")
+    while not begun.exists():
+        time.sleep(0.01)
+    nightly = running(child)
+    time.sleep(0.1)
+    assert nightly.is_alive()
+    (tmp_path / "begun.go").touch()
+    for thread in (look, nightly):
+        thread.join(30)
+    assert begun.read_text() == "begun\nbegun\n"
+
+
+def test_a_run_that_waits_does_not_begin_after_the_stop():
+    child = Child([sys.executable, "-c", "import time; time.sleep(60)"])
+    first = running(child, "--if-needed")
+    while child._process is None:
+        time.sleep(0.01)
+    second = running(child)
+    child.stop()
+    for thread in (first, second):
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_the_exit_status_of_a_run_is_told():
