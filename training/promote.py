@@ -185,9 +185,9 @@ def promote(
         _retire_all_but(ModelRepository(session), row.label)
         now = ModelRepository(session).set_state(row.label, CHAMPION, _now())
         now.figures = {**now.figures, "promotions": [*now.figures.get("promotions", []), noted]}
-        pins = Settled(released=0, renewed=0)
-        if not keep_pins:
-            pins = settle_learned(session, OnnxPredictor(bundle), bundle.taxonomy, _now())
+    pins = Settled(released=0, renewed=0)
+    if not keep_pins:
+        pins = settle_learned(books.store, OnnxPredictor(bundle), bundle.taxonomy, _now())
     return Promotion(champion=row.label, before=before, pins=pins)
 
 

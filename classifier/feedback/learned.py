@@ -5,7 +5,7 @@ new champion gives the same category and the same action by itself. Only pins th
 set in words of their own stays until a person removes it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,14 +16,15 @@ from classifier.domain import Failure, Kind, Prediction, Source
 from classifier.feedback.agree import AGREEMENT, APPROVED, LABEL
 from classifier.parse.replies import find_enhanced_code, find_smtp_code
 from classifier.predict import Predictor
-from classifier.store import LabelRepository, PinRepository, TrafficRepository
-from classifier.store.tables import PinEventRow
+from classifier.store import LabelRepository, PinRepository, Store, TrafficRepository
 from classifier.store.words import person
 from classifier.taxonomy import Taxonomy
 
 LEARNED, FORGOTTEN, ROLLED_BACK = "learned", "forgotten", "rolled back"
 _RELEASED = (LABEL, AGREEMENT, APPROVED, FORGOTTEN, ROLLED_BACK)
 _STANDARD = "standard"
+_Said = tuple[str, str]
+"""Template id and category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,31 +35,35 @@ class Settled:
     renewed: int
 
 
-def settle_learned(session: Session, predictor: Predictor, taxonomy: Taxonomy, at: datetime) -> Settled:
-    """Bring pins of the standard taxonomy in line with what a model that now answers has learned."""
+def settle_learned(store: Store, predictor: Predictor, taxonomy: Taxonomy, at: datetime) -> Settled:
+    """Bring pins of the standard taxonomy in line with what a model that now answers has learned.
+
+    The model is asked while no transaction is open: people go on correcting it meanwhile, and what they say then stays.
+    Errors: see `Store.session`.
+    """
+    with store.reading() as session:
+        held, gone = _held(session, at), _released(session)
+        texts = _texts(session, sorted({template_id for template_id, _ in held | gone}))
+    knows = _known(predictor, taxonomy, held | gone, texts)
     who = _who(predictor.label)
-    pins = PinRepository(session)
-    held = [pin for pin in pins.active(at).values() if pin.taxonomy == _STANDARD and pin.why in _RELEASED]
-    texts = _texts(session, [pin.template_id for pin in held])
-    knows = _known(predictor, taxonomy, {key: (texts[key], pin.category) for pin in held if (key := pin.template_id) in texts})  # fmt: skip
-    for template_id in knows:
-        pins.remove(template_id=template_id, taxonomy=_STANDARD, who=who, why=LEARNED, at=at)
-    agreed = {label.template_id: label for label in LabelRepository(session).agreed(_STANDARD)}
-    gone = _released(pins, agreed, lambda event: event.template_id not in knows)
-    still = _known(predictor, taxonomy, {key: (agreed[key].text, agreed[key].category) for key in gone})
-    lost = [key for key in gone if key not in still]
-    for template_id in lost:
-        _set_again(pins, template_id, agreed[template_id].category, who=who, why=FORGOTTEN, at=at)
-    return Settled(released=len(knows), renewed=len(lost))
+    with store.session() as session:
+        LabelRepository(session).alone("feedback")
+        learned = sorted(held & knows & _held(session, at))
+        lost = sorted((gone - knows) & _released(session))
+        pins = PinRepository(session)
+        for template_id, _ in learned:
+            pins.remove(template_id=template_id, taxonomy=_STANDARD, who=who, why=LEARNED, at=at)
+        for template_id, category in lost:
+            _set_again(pins, template_id, category, who=who, why=FORGOTTEN, at=at)
+    return Settled(released=len(learned), renewed=len(lost))
 
 
 def restore_released(session: Session, label: str, at: datetime) -> int:
     """Set the pins again that were released because a model had learned them, and return how many; that model is gone."""
+    LabelRepository(session).alone("feedback")
     pins = PinRepository(session)
-    agreed = {found.template_id: found for found in LabelRepository(session).agreed(_STANDARD)}
-    gone = _released(pins, agreed, lambda event: event.who == _who(label))
-    for template_id in gone:
-        category = agreed[template_id].category
+    gone = sorted(_released(session, by=_who(label)))
+    for template_id, category in gone:
         _set_again(pins, template_id, category, who=_who(label), why=ROLLED_BACK, at=at)
     return len(gone)
 
@@ -74,24 +79,35 @@ def action_of(template: str, prediction: Prediction, taxonomy: Taxonomy) -> str:
     return decide(failure, prediction, taxonomy).action.value
 
 
-def _known(predictor: Predictor, taxonomy: Taxonomy, wanted: Mapping[str, tuple[str, str]]) -> set[str]:
-    """Return the ids of those templates to which the model itself gives the wanted category and its action."""
+def _known(predictor: Predictor, taxonomy: Taxonomy, wanted: Collection[_Said], texts: Mapping[str, str]) -> set[_Said]:
+    """Return those of the templates and categories where the model itself gives the category and its action."""
     out = set()
-    for template_id, (text, category) in wanted.items():
+    for template_id, category in sorted(wanted):
+        if (text := texts.get(template_id)) is None:
+            continue
         pinned = Prediction(probabilities={category: 1.0}, source=Source.PIN, model=predictor.label)
         said = predictor.predict([text])[0]  # one by one, as most requests ask
         same = action_of(text, said, taxonomy) == action_of(text, pinned, taxonomy)
         if said.ranked[0][0] == category and same:
-            out.add(template_id)
+            out.add((template_id, category))
     return out
 
 
-def _released(pins: PinRepository, agreed: Collection[str], chosen: Callable[[PinEventRow], bool]) -> list[str]:
-    """Return the templates whose newest event released a pin as learned, in order."""
-    newest = pins.newest(_STANDARD, sorted(agreed))
-    return sorted(
-        key for key, event in newest.items() if event.category is None and event.why == LEARNED and chosen(event)
-    )
+def _held(session: Session, at: datetime) -> set[_Said]:
+    """Return the templates whose pins may be released, with what is pinned."""
+    active = PinRepository(session).active(at).values()
+    return {(pin.template_id, pin.category) for pin in active if pin.taxonomy == _STANDARD and pin.why in _RELEASED}
+
+
+def _released(session: Session, *, by: str | None = None) -> set[_Said]:
+    """Return the templates whose newest event released a pin as learned, by this model or any, with what people agree on."""
+    agreed = {label.template_id: label.category for label in LabelRepository(session).agreed(_STANDARD)}
+    newest = PinRepository(session).newest(_STANDARD, sorted(agreed))
+    return {
+        (key, agreed[key])
+        for key, event in newest.items()
+        if event.category is None and event.why == LEARNED and by in (None, event.who)
+    }
 
 
 def _set_again(pins: PinRepository, template_id: str, category: str, *, who: str, why: str, at: datetime) -> None:

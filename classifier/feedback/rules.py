@@ -14,7 +14,11 @@ WHOLESALE = 20
 """Templates that the model is sure of and one person labels within an hour, before the rule looks at all: a person who
 corrects a new wording of one provider stays below it."""
 CONTRADICTING_SHARE = 0.5
-"""Share of that person's labels of the hour above which they are taken for wholesale contradiction."""
+"""Share of these templates above which the person is taken to contradict wholesale. Templates that the model is unsure of
+have no part in it: whoever poisons could make up as many of them as they like."""
+MOST = 60
+"""Contradictions within an hour from which on no share matters, for to confirm is as easily made up: more than a provider's
+largest honest change of wording brings."""
 WINDOW = timedelta(hours=1)
 
 
@@ -50,7 +54,11 @@ def is_wholesale(labels: Iterable[Judged]) -> bool:
 
     Each template counts once, by its last label: to repeat oneself proves nothing.
     """
-    newest = {(label.template_id, label.taxonomy): label for label in labels}
-    sure = sum(label.confident for label in newest.values())
-    against = sum(label.contradicts for label in newest.values())
-    return sure >= WHOLESALE and against > CONTRADICTING_SHARE * len(newest)
+    against, sure = contradictions(labels)
+    return sure >= WHOLESALE and (against > CONTRADICTING_SHARE * sure or against >= MOST)
+
+
+def contradictions(labels: Iterable[Judged]) -> tuple[int, int]:
+    """Return how many templates are contradicted, and how many of those labelled the model was sure of."""
+    newest = {(label.template_id, label.taxonomy): label for label in labels}.values()
+    return sum(label.contradicts for label in newest), sum(label.confident for label in newest)

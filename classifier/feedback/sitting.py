@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from classifier.errors import TooManyLabels
 from classifier.feedback.agree import LABEL, QUARANTINED, Cause, Outcome, Wish, settle
 from classifier.feedback.opinions import Opinion
-from classifier.feedback.rules import WINDOW, Judged, is_wholesale
+from classifier.feedback.rules import WINDOW, Judged, contradictions, is_wholesale
 from classifier.pins import Key
 from classifier.store import FeedbackRepository, LabelRepository, TrafficRepository
 from classifier.store.labels import ACCEPTED
@@ -209,9 +209,8 @@ def _judged(label: LabelRow) -> Judged:
 
 
 def _reason(labels: list[Judged]) -> str:
-    newest = {(label.template_id, label.taxonomy): label for label in labels}.values()
-    against = sum(label.contradicts for label in newest)
-    return f"{against} of {len(newest)} templates labelled within an hour contradict answers that the model is sure of"
+    against, sure = contradictions(labels)
+    return f"{against} of {sure} sure answers of the model's that were labelled within an hour are contradicted"
 
 
 def _result(opinion: Opinion, number: int, taken: _Taken, outcome: Outcome) -> Result:

@@ -286,7 +286,7 @@ def test_wholesale_contradiction_waits_for_a_second_person(bench):
         assert LabelRepository(session).agreed("standard") == []
     ((batch, labels),) = bench.waiting()
     assert len(labels) == 25
-    assert batch.reason == "25 of 25 templates labelled within an hour contradict answers that the model is sure of"
+    assert batch.reason == "25 of 25 sure answers of the model's that were labelled within an hour are contradicted"
     with pytest.raises(SecondPersonNeeded):
         bench.desk.review(batch.id, accept=True, by="key:ann")
     bench.desk.review(batch.id, accept=True, by="key:bob")
@@ -341,6 +341,19 @@ def test_taking_back_gives_others_their_pin_again(bench):
 def test_what_the_model_got_wrong_unsurely_may_be_corrected_wholesale(bench):
     results = bench.give(*({"text": text, "category": "mailbox_full"} for text in texts(200, unsure=True)))
     assert {result.state for result in results} == {"accepted"}
+
+
+def test_poison_is_not_thinned_by_texts_that_nobody_is_sure_of(bench):
+    poison = [{"text": text, "category": "mailbox_full"} for text in texts(30)]
+    nonsense = [{"text": text, "category": "greylisted"} for text in texts(40, unsure=True)]
+    bench.give(*nonsense, *poison)
+    assert all(bench.answer(item["text"]).verdict.source is Source.MODEL for item in poison)
+    assert "30 of 30 sure answers" in bench.waiting()[0][0].reason
+
+
+def test_twenty_corrections_of_unsure_answers_hold(bench):
+    results = bench.give(*({"text": text, "category": "mailbox_full"} for text in texts(20, unsure=True)))
+    assert {(result.state, result.outcome.holds) for result in results} == {("accepted", "mailbox_full")}
 
 
 def test_slow_correction_over_hours_passes(bench):
