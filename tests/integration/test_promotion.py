@@ -43,7 +43,9 @@ class Place:
         manifest = replace(load_bundle(folder).manifest, version=version)
         (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         run = RunRecord(name=version, parameters={"profile": "copy"}, figures={"frozen.accuracy": 0.9}, objections=objections)  # fmt: skip
-        label = register(self.books, load_bundle(folder), run, state="challenger", labels_until=0, figures=figures or {})
+        label = register(
+            self.books, load_bundle(folder), run, state="challenger", labels_until=0, figures=figures or {}
+        )
         self.shelf.point("challenger", label)
         return label
 
