@@ -16,40 +16,59 @@ from classifier.domain import Failure, Kind, Prediction, Source
 from classifier.feedback.agree import AGREEMENT, APPROVED, LABEL
 from classifier.parse.replies import find_enhanced_code, find_smtp_code
 from classifier.predict import Predictor
-from classifier.store import LabelRepository, PinRepository, TrafficRepository
+from classifier.store import LabelRepository, Pin, PinRepository, TrafficRepository
 from classifier.store.tables import PinEventRow
 from classifier.store.words import person
 from classifier.taxonomy import Taxonomy
 
-LEARNED, FORGOTTEN, ROLLED_BACK = "learned", "forgotten", "rolled back"
+LEARNED, FORGOTTEN, ROLLED_BACK, LEFT_OUT = "learned", "forgotten", "rolled back", "left out"
 _RELEASED = (LABEL, AGREEMENT, APPROVED, FORGOTTEN, ROLLED_BACK)
 _STANDARD = "standard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """How many pins were released, for the model has learned them, and set again, for it has not."""
+    """How many pins were released, for the model has learned them, and set again, for it has not.
+
+    Removed are those that only labels speak for that the model leaves out.
+    """
 
     released: int
     renewed: int
+    removed: int = 0
 
 
-def settle_learned(session: Session, predictor: Predictor, taxonomy: Taxonomy, at: datetime) -> Settled:
-    """Bring pins of the standard taxonomy in line with what a model that now answers has learned."""
+def settle_learned(
+    session: Session, predictor: Predictor, taxonomy: Taxonomy, at: datetime, *, without_sources: Collection[str] = (), without_who: Collection[str] = ()
+) -> Settled:  # fmt: skip
+    """Bring pins of the standard taxonomy in line with what a model that now answers has learned.
+
+    Labels that the model leaves out count as if they had never been given: their pins go, and do not come back.
+    """
     who = _who(predictor.label)
-    pins = PinRepository(session)
+    pins, labels = PinRepository(session), LabelRepository(session)
+    left_out: dict[str, Collection[str]] = {"without_sources": without_sources, "without_who": without_who}
     held = [pin for pin in pins.active(at).values() if pin.taxonomy == _STANDARD and pin.why in _RELEASED]
+    unfounded = set[str]()
+    if without_sources or without_who:
+        unfounded = {pin.template_id for pin in held if not _supported(labels, pin, left_out)}
+    for template_id in unfounded:
+        pins.remove(template_id=template_id, taxonomy=_STANDARD, who=who, why=LEFT_OUT, at=at)
+    held = [pin for pin in held if pin.template_id not in unfounded]
     texts = _texts(session, [pin.template_id for pin in held])
     knows = _known(predictor, taxonomy, {key: (texts[key], pin.category) for pin in held if (key := pin.template_id) in texts})  # fmt: skip
     for template_id in knows:
         pins.remove(template_id=template_id, taxonomy=_STANDARD, who=who, why=LEARNED, at=at)
-    agreed = {label.template_id: label for label in LabelRepository(session).agreed(_STANDARD)}
-    gone = _released(pins, agreed, lambda event: event.template_id not in knows)
+    agreed = {
+        label.template_id: label
+        for label in labels.agreed(_STANDARD, without_sources=without_sources, without_who=without_who)
+    }
+    gone = _released(pins, agreed, lambda event: event.template_id not in knows) + sorted(unfounded & agreed.keys())
     still = _known(predictor, taxonomy, {key: (agreed[key].text, agreed[key].category) for key in gone})
     lost = [key for key in gone if key not in still]
     for template_id in lost:
         _set_again(pins, template_id, agreed[template_id].category, who=who, why=FORGOTTEN, at=at)
-    return Settled(released=len(knows), renewed=len(lost))
+    return Settled(released=len(knows), renewed=len(lost), removed=len(unfounded))
 
 
 def restore_released(session: Session, label: str, at: datetime) -> int:
@@ -72,6 +91,12 @@ def action_of(template: str, prediction: Prediction, taxonomy: Taxonomy) -> str:
         enhanced_code=find_enhanced_code(template),
     )
     return decide(failure, prediction, taxonomy).action.value
+
+
+def _supported(labels: LabelRepository, pin: Pin, left_out: Mapping[str, Collection[str]]) -> bool:
+    """Whether anybody whose labels count says what a pin says."""
+    counted = labels.newest_per_person(pin.template_id, _STANDARD, **left_out)
+    return any(label.category == pin.category for label in counted)
 
 
 def _known(predictor: Predictor, taxonomy: Taxonomy, wanted: Mapping[str, tuple[str, str]]) -> set[str]:
