@@ -1,6 +1,6 @@
 """From the store and the files to one lesson: which model learns on, from which labels, under which name."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -36,6 +36,13 @@ class Leaving:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return asdict(self)
+
+    def also(self, document: Mapping[str, Any]) -> "Leaving":
+        """Return it together with what another run left out, as JSON has it."""
+        return Leaving(
+            sources=tuple(dict.fromkeys([*self.sources, *document.get("sources", ())])),
+            who=tuple(dict.fromkeys([*self.who, *document.get("who", ())])),
+        )
 
 
 def agreed_feedback(store: Store, model: Bundle, leaving: Leaving, sources: Sources) -> Feedback:

@@ -187,7 +187,11 @@ def promote(
         now.figures = {**now.figures, "promotions": [*now.figures.get("promotions", []), noted]}
     pins = Settled(released=0, renewed=0)
     if not keep_pins:
-        pins = settle_learned(books.store, OnnxPredictor(bundle), bundle.taxonomy, _now())
+        leaving = row.figures.get("leaving", {})
+        pins = settle_learned(
+            books.store, OnnxPredictor(bundle), bundle.taxonomy, _now(),
+            without_sources=leaving.get("sources", ()), without_who=leaving.get("who", ()),
+        )  # fmt: skip
     return Promotion(champion=row.label, before=before, pins=pins)
 
 

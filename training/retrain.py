@@ -54,7 +54,8 @@ class RetrainJob:
         force: Run even where nobody said anything new.
         promote: Promote the challenger if the gate has no objection.
         keep_pins: Pins that a promoted model has learned stay.
-        leaving: Labels that are left out, as if they had never been given.
+        leaving: Labels that are left out, as if they had never been given, beside those that the champion leaves out.
+        all_labels: Let labels count again that the champion leaves out.
         sources: Files to learn from and to be judged by.
         rules: Of the gate.
         version: Of the new model; None takes the next free number.
@@ -71,6 +72,7 @@ class RetrainJob:
     promote: bool = False
     keep_pins: bool = False
     leaving: Leaving = field(default_factory=Leaving)
+    all_labels: bool = False
     sources: Sources = field(default_factory=Sources)
     rules: GateRules = field(default_factory=GateRules)
     version: str | None = None
@@ -142,8 +144,10 @@ class _Run:
         self._clear()
         champion = serving(self.job.settings)
         adopted = adopt(self.books, champion)
+        # Whom a person left out once stays out; but the champion has not learnt from them, so it may be learnt on from.
+        leaving = self.job.leaving.also({} if self.job.all_labels else adopted.figures.get("leaving", {}))
         lesson = lesson_of(
-            champion, agreed_feedback(self.store, champion, self.job.leaving, self.job.sources),
+            champion, agreed_feedback(self.store, champion, leaving, self.job.sources),
             sources=self.job.sources, leaving=self.job.leaving, traffic=last_week(self.store), out=self._scratch / "bundle",
             version=self.job.version or next_version(self.job.profile, champion, labels_taken(self.books)),
             seed=self.job.seed, progress=self.job.progress,
@@ -156,7 +160,7 @@ class _Run:
         if cause is None:
             return Outcome(state="not needed" if self.job.if_needed else "nothing new", reason=reason)
         log.info("profile %s, %s", self.job.profile, reason)
-        return self._noted(champion, lesson, cause, reason)
+        return self._noted(champion, lesson, leaving, cause, reason)
 
     @property
     def _forced(self) -> bool:
@@ -182,7 +186,7 @@ class _Run:
                 log.warning("interrupted runs found: %d; they left nothing behind", died)
         self.books.registry.close_interrupted()
 
-    def _noted(self, champion: Bundle, lesson: Lesson, cause: Cause, reason: str) -> Outcome:
+    def _noted(self, champion: Bundle, lesson: Lesson, leaving: Leaving, cause: Cause, reason: str) -> Outcome:
         """Learn, and note in the store that it goes on and how it ends."""
         until = lesson.feedback.labels_until
         with self.store.session() as session:
@@ -190,7 +194,7 @@ class _Run:
                 profile=self.job.profile, cause=cause, owner=self.lease.owner, labels_until=until, at=_now()
             )
         try:
-            outcome = self._learnt(champion, lesson, reason)
+            outcome = self._learnt(champion, lesson, leaving, reason)
         except BaseException as error:
             self._ended_early(run.id, error)
             raise
@@ -200,7 +204,7 @@ class _Run:
             JobRepository(session).finish(run.id, model=outcome.model, at=_now())
         return outcome
 
-    def _learnt(self, champion: Bundle, lesson: Lesson, reason: str) -> Outcome:
+    def _learnt(self, champion: Bundle, lesson: Lesson, leaving: Leaving, reason: str) -> Outcome:
         started = time.monotonic()
         bundle = learn(self.job.profile, lesson, self.job.sources)
         log.info("%s learnt in %.0f s", bundle.manifest.label, time.monotonic() - started)
@@ -211,7 +215,7 @@ class _Run:
         for sentence in found.objections:
             log.warning("the gate objects: %s", sentence)
         self.lease.check()
-        label = self._registered(champion, bundle, lesson, found, round(time.monotonic() - started, 1))
+        label = self._registered(champion, bundle, lesson, leaving, found, round(time.monotonic() - started, 1))
         self.books.shelf.point(CHALLENGER, label, why=f"{self.job.profile}: {reason}")
         made = Outcome(
             state="registered", reason=reason, model=label, bundle=self.books.shelf.path(label), findings=found
@@ -230,7 +234,9 @@ class _Run:
         log.warning("another model answers since, %s: not promoted, for the gate has not seen it", now)
         return True
 
-    def _registered(self, champion: Bundle, bundle: Bundle, lesson: Lesson, found: Findings, seconds: float) -> str:
+    def _registered(
+        self, champion: Bundle, bundle: Bundle, lesson: Lesson, leaving: Leaving, found: Findings, seconds: float
+    ) -> str:
         from training import report  # noqa: PLC0415 - matplotlib takes a second to import
 
         folder = self._scratch / "report"
@@ -242,7 +248,7 @@ class _Run:
             parameters={
                 "profile": self.job.profile, "start": training.get("start", "base"), "seed": self.job.seed,
                 "rows": training["rows"], "labels": len(lesson.feedback.rows), "labels_until": lesson.feedback.labels_until,
-                "without_sources": ",".join(self.job.leaving.sources), "without_who": ",".join(self.job.leaving.who),
+                "without_sources": ",".join(leaving.sources), "without_who": ",".join(leaving.who),
                 "git_revision": training["git_revision"],
             },
             figures=found.metrics() | {"seconds": seconds},
@@ -253,7 +259,7 @@ class _Run:
         known = {"labels_sha256": lesson.feedback.sha256, "profile": self.job.profile, "start": champion.manifest.label}
         return register(
             self.books, bundle, run, state=CHALLENGER, labels_until=lesson.feedback.labels_until,
-            figures=found.to_dict() | known | {"seconds": seconds, "leaving": self.job.leaving.to_dict()},
+            figures=found.to_dict() | known | {"seconds": seconds, "leaving": leaving.to_dict()},
         )  # fmt: skip
 
     def _ended_early(self, run_id: int, error: BaseException) -> None:

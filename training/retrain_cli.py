@@ -40,6 +40,9 @@ def run(
     without_who: Annotated[
         list[str] | None, typer.Option(help="Leave out labels that this person gave; may be repeated.")
     ] = None,
+    all_labels: Annotated[
+        bool, typer.Option(help="Let labels count again that the champion leaves out.")
+    ] = False,
     start: Annotated[
         Path | None, typer.Option(help="Bundle to learn on from; the champion by default.")
     ] = None,
@@ -85,7 +88,7 @@ def run(
     job = RetrainJob(
         settings=settings, profile=profile, cause="schedule" if cause == "schedule" else "hand", if_needed=if_needed, force=force,
         promote=settings.auto_promote if promote is None else promote, keep_pins=keep_pins,
-        leaving=Leaving(sources=tuple(without_source or ()), who=tuple(without_who or ())),
+        leaving=Leaving(sources=tuple(without_source or ()), who=tuple(without_who or ())), all_labels=all_labels,
         sources=Sources(labelled=tuple(files), tests=tests, base=base, start=start),
         version=version, seed=seed, progress=not quiet and sys.stderr.isatty(),
     )  # fmt: skip
@@ -205,6 +208,7 @@ def _promoted(done: "Promotion") -> dict[str, Any]:
         "before": done.before,
         "pins_released": done.pins.released,
         "pins_renewed": done.pins.renewed,
+        "pins_removed": done.pins.removed,
     }
 
 

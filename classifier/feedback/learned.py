@@ -8,6 +8,7 @@ set in words of their own stays until a person removes it.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -20,49 +21,75 @@ from classifier.store import LabelRepository, PinRepository, Store, TrafficRepos
 from classifier.store.words import person
 from classifier.taxonomy import Taxonomy
 
-LEARNED, FORGOTTEN, ROLLED_BACK = "learned", "forgotten", "rolled back"
+LEARNED, FORGOTTEN, ROLLED_BACK, LEFT_OUT = "learned", "forgotten", "rolled back", "left out"
 _RELEASED = (LABEL, AGREEMENT, APPROVED, FORGOTTEN, ROLLED_BACK)
 _STANDARD = "standard"
 _Said = tuple[str, str]
 """Template id and category."""
 
 
+class _But(TypedDict, total=False):
+    """Labels that do not count, see `LabelRepository.agreed`."""
+
+    without_sources: Collection[str]
+    without_who: Collection[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """How many pins were released, for the model has learned them, and set again, for it has not."""
+    """How many pins were released, for the model has learned them, and set again, for it has not.
+
+    Removed are those that only labels speak for that the model leaves out.
+    """
 
     released: int
     renewed: int
+    removed: int = 0
 
 
-def settle_learned(store: Store, predictor: Predictor, taxonomy: Taxonomy, at: datetime) -> Settled:
+def settle_learned(
+    store: Store,
+    predictor: Predictor,
+    taxonomy: Taxonomy,
+    at: datetime,
+    *,
+    without_sources: Collection[str] = (),
+    without_who: Collection[str] = (),
+) -> Settled:
     """Bring pins of the standard taxonomy in line with what a model that now answers has learned.
 
-    The model is asked while no transaction is open: people go on correcting it meanwhile, and what they say then stays.
+    Labels that the model leaves out count as if they had never been given: their pins go, and do not come back. The model is
+    asked while no transaction is open: people go on correcting it meanwhile, and what they say then stays.
     Errors: see `Store.session`.
     """
+    but: _But = {"without_sources": without_sources, "without_who": without_who}
     with store.reading() as session:
-        held, gone = _held(session, at), _released(session)
+        held, gone = _held(session, at), _released(session, but)
         texts = _texts(session, sorted({template_id for template_id, _ in held | gone}))
     knows = _known(predictor, taxonomy, held | gone, texts)
     who = _who(predictor.label)
     with store.session() as session:
         LabelRepository(session).alone("feedback")
-        learned = sorted(held & knows & _held(session, at))
-        lost = sorted((gone - knows) & _released(session))
+        now = _held(session, at)
+        unfounded = (
+            {said for said in now if not _supported(session, said, but)} if without_sources or without_who else set()
+        )
+        learned = (held & knows & now) - unfounded
+        lost = (gone - knows) & _released(session, but)
         pins = PinRepository(session)
-        for template_id, _ in learned:
-            pins.remove(template_id=template_id, taxonomy=_STANDARD, who=who, why=LEARNED, at=at)
-        for template_id, category in lost:
+        for why, some in ((LEFT_OUT, unfounded), (LEARNED, learned)):
+            for template_id, _ in sorted(some):
+                pins.remove(template_id=template_id, taxonomy=_STANDARD, who=who, why=why, at=at)
+        for template_id, category in sorted(lost):
             _set_again(pins, template_id, category, who=who, why=FORGOTTEN, at=at)
-    return Settled(released=len(learned), renewed=len(lost))
+    return Settled(released=len(learned), renewed=len(lost), removed=len(unfounded))
 
 
 def restore_released(session: Session, label: str, at: datetime) -> int:
     """Set the pins again that were released because a model had learned them, and return how many; that model is gone."""
     LabelRepository(session).alone("feedback")
     pins = PinRepository(session)
-    gone = sorted(_released(session, by=_who(label)))
+    gone = sorted(_released(session, {}, by=_who(label)))
     for template_id, category in gone:
         _set_again(pins, template_id, category, who=_who(label), why=ROLLED_BACK, at=at)
     return len(gone)
@@ -77,6 +104,12 @@ def action_of(template: str, prediction: Prediction, taxonomy: Taxonomy) -> str:
         enhanced_code=find_enhanced_code(template),
     )
     return decide(failure, prediction, taxonomy).action.value
+
+
+def _supported(session: Session, said: _Said, but: _But) -> bool:
+    """Whether anybody whose labels count says what a pin says."""
+    counted = LabelRepository(session).newest_per_person(said[0], _STANDARD, **but)
+    return any(label.category == said[1] for label in counted)
 
 
 def _known(predictor: Predictor, taxonomy: Taxonomy, wanted: Collection[_Said], texts: Mapping[str, str]) -> set[_Said]:
@@ -99,9 +132,9 @@ def _held(session: Session, at: datetime) -> set[_Said]:
     return {(pin.template_id, pin.category) for pin in active if pin.taxonomy == _STANDARD and pin.why in _RELEASED}
 
 
-def _released(session: Session, *, by: str | None = None) -> set[_Said]:
+def _released(session: Session, but: _But, *, by: str | None = None) -> set[_Said]:
     """Return the templates whose newest event released a pin as learned, by this model or any, with what people agree on."""
-    agreed = {label.template_id: label.category for label in LabelRepository(session).agreed(_STANDARD)}
+    agreed = {label.template_id: label.category for label in LabelRepository(session).agreed(_STANDARD, **but)}
     newest = PinRepository(session).newest(_STANDARD, sorted(agreed))
     return {
         (key, agreed[key])

@@ -100,9 +100,17 @@ class LabelRepository:
         self._session.flush()
         return label
 
-    def newest_per_person(self, template_id: str, taxonomy: str) -> list[LabelRow]:
-        """Return each person's newest accepted label of a template, the oldest first."""
-        return [label for label, _ in self._counted(taxonomy, LabelRow.template_id == template_id)]
+    def newest_per_person(
+        self,
+        template_id: str,
+        taxonomy: str,
+        *,
+        without_sources: Collection[str] = (),
+        without_who: Collection[str] = (),
+    ) -> list[LabelRow]:
+        """Return each person's newest accepted label of a template, the oldest first (what is left out: see `agreed`)."""
+        conditions = [LabelRow.template_id == template_id, *_but(without_sources, without_who)]
+        return [label for label, _ in self._counted(taxonomy, *conditions)]
 
     def agreed(
         self,
@@ -126,8 +134,7 @@ class LabelRepository:
             without_who: As if labels by these people had never been given.
         """
         conditions = [] if until_id is None else [LabelRow.id <= until_id]
-        conditions += [LabelRow.source.not_in(without_sources)] if without_sources else []
-        conditions += [LabelRow.who.not_in([person(who) for who in without_who])] if without_who else []
+        conditions += _but(without_sources, without_who)
         found = (_agreement(template, labels) for template, labels in self._by_template(taxonomy, *conditions))
         return [label for label in found if label is not None and label.label_id > after_id]
 
@@ -208,6 +215,12 @@ class LabelRepository:
             .order_by(LabelRow.template_id, LabelRow.id)
         )
         return [(label, template) for label, template in self._session.execute(query)]
+
+
+def _but(sources: Collection[str], who: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return what holds for labels that are not left out."""
+    kept: list[ColumnElement[bool]] = [LabelRow.source.not_in(sources)] if sources else []
+    return kept + ([LabelRow.who.not_in([person(name) for name in who])] if who else [])
 
 
 def majority(labels: Collection[LabelRow]) -> str | None:

@@ -49,14 +49,14 @@ class Place:
         self.shelf.point("challenger", label)
         return label
 
-    def pinned(self, text, category, why="label", expires_at=None):
+    def pinned(self, text, category, why="label", expires_at=None, who="by:ann"):
         now = datetime.now(UTC)
         with self.store.session() as session:
             TrafficRepository(session).remember(template_id(text), text, now)
             labels = LabelRepository(session)
-            batch = labels.open_batch(who="by:ann", at=now)
-            labels.add(template_id=template_id(text), taxonomy="standard", taxonomy_version="1", category=category, who="by:ann", source="http", batch_id=batch.id, at=now)  # fmt: skip
-            PinRepository(session).set(template_id=template_id(text), taxonomy="standard", category=category, who="by:ann", why=why, at=now, expires_at=expires_at)  # fmt: skip
+            batch = labels.open_batch(who=who, at=now)
+            labels.add(template_id=template_id(text), taxonomy="standard", taxonomy_version="1", category=category, who=who, source="http", batch_id=batch.id, at=now)  # fmt: skip
+            PinRepository(session).set(template_id=template_id(text), taxonomy="standard", category=category, who=who, why=why, at=now, expires_at=expires_at)  # fmt: skip
 
     def pins(self):
         with self.store.reading() as session:
@@ -234,6 +234,20 @@ def test_a_pin_comes_back_only_for_as_long_as_it_was_wanted(place):
     assert place.pins() == {}
 
 
+def test_pins_of_labels_that_a_model_leaves_out_go_and_those_of_others_stay(place):
+    for text in (UNHEARD, KNOWN, "552 5.2.2 mailbox full"):
+        place.pinned(text, "content_rejected", who="by:mallory")
+    with place.store.session() as session:  # a model that learnt from mallory released one
+        PinRepository(session).remove(template_id=template_id(KNOWN), taxonomy="standard", who=f"model:{SHIPPED}", why="learned", at=datetime.now(UTC))  # fmt: skip
+    both = "554 5.7.1 [corvane] Orchard: no room under the trees"
+    for who in ("by:ann", "by:mallory"):
+        place.pinned(both, "mailbox_full", who=who)
+    place.challenger(f"{VERSION}.1", figures={"leaving": {"sources": [], "who": ["by:mallory"]}})
+    done = promote(place.settings, place.books, by="ann")
+    assert (done.pins.released, done.pins.renewed, done.pins.removed) == (0, 0, 2)
+    assert place.pins() == {template_id(both): "label"}
+
+
 def test_pins_stay_where_somebody_wants_them_to(place):
     place.pinned(KNOWN, "user_unknown")
     place.challenger(f"{VERSION}.1")
@@ -270,7 +284,7 @@ def test_the_command_line_promotes_by_version_lists_and_rolls_back(place):
     )
     assert cli(place, "promote", "--despite-objections").returncode == 2
     done = cli(place, "promote", "--version", "2", "--despite-objections", "--by", "ann", "--why", "it is night")
-    assert json.loads(done.stdout) == {"champion": label, "before": SHIPPED, "pins_released": 0, "pins_renewed": 0}  # fmt: skip
+    assert json.loads(done.stdout) == {"champion": label, "before": SHIPPED, "pins_released": 0, "pins_renewed": 0, "pins_removed": 0}  # fmt: skip
     listed = [json.loads(line) for line in cli(place, "models").stdout.splitlines()]
     assert [(row["model"], row["state"], row["objections"]) for row in listed] == [(label, "champion", ["slower"]), (SHIPPED, "retired", [])]  # fmt: skip
     assert json.loads(cli(place, "rollback", "--why", "worse").stdout)["champion"] == SHIPPED

@@ -343,6 +343,21 @@ def test_labels_of_a_person_can_be_left_out_and_the_model_is_rebuilt_from_one_th
     assert training["start"] == SHIPPED
 
 
+def test_whom_the_champion_leaves_out_later_runs_leave_out_too(place, monkeypatch):
+    def fail(_, lesson, __):
+        raise RuntimeError(f"{len(lesson.feedback.rows)} labels are learnt from")
+
+    monkeypatch.setattr("training.retrain.learn", fail)
+    retrain(place.job())
+    with place.store.session() as session:
+        champion = ModelRepository(session).champion()
+        champion.figures = {**champion.figures, "leaving": {"sources": [], "who": ["by:mallory"]}}
+    place.labelled(pairs(LABELLED), who="by:mallory")
+    assert retrain(place.job()).state == "nothing new"
+    with pytest.raises(RuntimeError, match="9 labels are learnt from"):
+        retrain(place.job(all_labels=True))
+
+
 def test_a_champion_that_somebody_promoted_meanwhile_stays(place, monkeypatch, tmp_path, caplog):
     def copy(version):
         folder = tmp_path / version
