@@ -41,14 +41,15 @@ def create_app(settings: Settings, live: Live, memory: Memory, *, beside: Sequen
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        remembering = Housekeeping([*memory.steps(held=metrics.pins.set), _differences(settings, live, memory)])
+        watching = Housekeeping(memory.watching(held=metrics.pins.set))
+        remembering = Housekeeping([*memory.steps(), _differences(settings, live, memory)])
         others = [Housekeeping(steps) for steps in (*beside, watch.steps())]
-        remembering.start(patience=START_SECONDS)
-        for other in others:
+        watching.start(patience=START_SECONDS)
+        for other in (remembering, *others):
             other.start(patience=0)
         yield
         live.close()
-        for housekeeping in (*others, remembering):
+        for housekeeping in (watching, *others, remembering):
             housekeeping.stop(patience=STOP_SECONDS)
         watch.close()
         memory.close()

@@ -41,15 +41,21 @@ class Memory:
             self._store = Store(make_engine(self._settings.store_url))
         return self._store
 
-    def steps(self, *, held: Callable[[int], None]) -> list[Step]:
-        """Return what housekeeping has to do; `held` is told how many pins there are."""
+    def watching(self, *, held: Callable[[int], None]) -> list[Step]:
+        """Return what makes pins of other processes hold in this one; `held` is told how many there are.
+
+        It needs a thread of its own: it only reads, and what writes may wait half a minute for another writer.
+        """
 
         def poll() -> None:
             self.poll()
             held(len(self.pins))
 
+        return [Step(name="pins", seconds=POLL_SECONDS, run=poll)]
+
+    def steps(self) -> list[Step]:
+        """Return what else housekeeping has to do."""
         return [
-            Step(name="pins", seconds=POLL_SECONDS, run=poll),
             Step(name="counts", seconds=self._settings.flush_seconds, run=self.flush, at_stop=True),
             Step(name="forget", seconds=_FORGET_SECONDS, run=self.forget),
         ]
