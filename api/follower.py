@@ -65,7 +65,7 @@ class Follower:
         self._clock = clock
         self._lock: IO[str] | None = None
         self._known: dict[str, str] = {}
-        self._refused: dict[str, float] = {}
+        self._refused: dict[str, tuple[str, float]] = {}
 
     def steps(self) -> list[Step]:
         """Return what housekeeping has to do; it waits for the network, and so should have a thread of its own."""
@@ -89,19 +89,20 @@ class Follower:
             # No champion over there is no reason to stop serving the one here.
 
     def _follow(self, alias: str, version: Registered) -> None:
-        if self._refused.get(version.number, 0.0) > self._clock():
+        refused, again = self._refused.get(alias, ("", 0.0))
+        if refused == version.number and again > self._clock():
             return
         try:
             label = self._on_shelf(version) or self._fetched(version)
             if self._shelf.label_or_none(alias) != label:
                 self._shelf.point(alias, label, why=f"{self._model} version {version.number} in MLflow")
         except (BundleRefused, ModelConflict, ModelNotFound) as error:
-            if version.number not in self._refused:
+            if refused != version.number:
                 log.error("version_refused", alias=alias, version=version.number, reason=str(error))
-            self._refused[version.number] = self._clock() + _AGAIN_SECONDS
+            self._refused[alias] = (version.number, self._clock() + _AGAIN_SECONDS)
             self._shelf.refuse(alias, f"{self._model} version {version.number} in MLflow: {error}")
         else:
-            self._refused.pop(version.number, None)
+            self._refused.pop(alias, None)
             self._shelf.refuse(alias, None)
 
     def _on_shelf(self, version: Registered) -> str | None:

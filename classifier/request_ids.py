@@ -13,6 +13,8 @@ from classifier.errors import InvalidInput
 from classifier.pipeline import Answer
 
 TEMPLATE_ID = re.compile(r"[0-9a-f]{16}")
+TEMPLATE_ID_PATTERN = f"^{TEMPLATE_ID.pattern}$"
+"""The same for a schema: what matches nothing else is refused before a database sees it."""
 _SHAPE = re.compile(rf"({TEMPLATE_ID.pattern})\.([a-z][a-z0-9_-]{{1,47}})\.[0-9a-f]{{8}}")
 
 

@@ -24,6 +24,7 @@ from api.labels import conflict_document, error_document, label_document, queued
 from api.memory import Memory
 from classifier.errors import InvalidInput, MessageTooLarge, ReboundError
 from classifier.feedback.desk import FeedbackDesk
+from classifier.request_ids import TEMPLATE_ID_PATTERN
 from classifier.store import FeedbackRepository, LabelRepository, TrafficRepository
 
 router = APIRouter(prefix="/v1", tags=["feedback"])
@@ -86,8 +87,10 @@ def templates(memory: MemoryDep, taxonomy: TaxonomyDep, limit: LimitParam = 100)
 def labels(
     memory: MemoryDep,
     taxonomy: TaxonomyDep,
-    template_id: Annotated[str | None, Query(description="Of this template only.")] = None,
-    before: Annotated[int | None, Query(ge=1, description="Only those with a lower label_id: to page on.")] = None,
+    template_id: Annotated[str | None, Query(pattern=TEMPLATE_ID_PATTERN, description="Of this template only.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="Only those with a lower label_id: to page on.")
+    ] = None,
     limit: LimitParam = 100,
 ) -> JSONResponse:
     """List what people have said, the newest first, with the state of the batch that it came in with."""

@@ -71,16 +71,17 @@ def rollback(body: BodyDep, live: LiveDep, memory: MemoryDep, caller: CallerDep)
 
 
 @router.get("/shadow", response_model=schemas.ShadowOut)
-def shadow(live: LiveDep, memory: MemoryDep, _: CallerDep, limit: LimitParam = 100) -> JSONResponse:
+def shadow(live: LiveDep, memory: MemoryDep, caller: CallerDep, limit: LimitParam = 100) -> JSONResponse:
     """Show where the challenger would answer otherwise: first what only it suppresses, then what is most frequent.
 
-    The counts are of all processes, and some seconds old.
+    The counts are of all processes, and some seconds old. The templates come from all tenants: only a key that may use all
+    taxonomies sees them.
     """
     champion, challenger = live.parts.predictor.label, live.shelf.label_or_none(CHALLENGER)
     with memory.store.reading() as session:
         repository = ShadowRepository(session)
         compared = repository.compared(champion, challenger or "")
-        differences = repository.list(champion, challenger or "", limit)
+        differences = repository.list(champion, challenger or "", limit) if caller.only is None else []
     document = {
         "champion": champion,
         "challenger": challenger,

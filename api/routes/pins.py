@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 
 from api import feedback_schemas as schemas
@@ -12,9 +12,11 @@ from api.labels import event_document, pin_document
 from classifier.custom.draft import STANDARD
 from classifier.errors import TemplateNotFound
 from classifier.feedback.items import person
+from classifier.request_ids import TEMPLATE_ID_PATTERN
 from classifier.store import FeedbackRepository, PinRepository
 
 router = APIRouter(prefix="/v1/pins", tags=["feedback"])
+TemplateIdParam = Annotated[str, Path(pattern=TEMPLATE_ID_PATTERN)]
 ByParam = Annotated[str | None, Query(description="Your name; not looked at where there are API keys.")]
 
 
@@ -29,7 +31,7 @@ def listed(memory: MemoryDep, taxonomy: TaxonomyDep, limit: LimitParam = 100) ->
 
 
 @router.get("/{template_id}", response_model=schemas.TrailOut)
-def trail(template_id: str, memory: MemoryDep, caller: CallerDep) -> JSONResponse:
+def trail(template_id: TemplateIdParam, memory: MemoryDep, caller: CallerDep) -> JSONResponse:
     """Tell all that was ever pinned and unpinned for a template, the oldest first."""
     with memory.store.reading() as session:
         text = FeedbackRepository(session).texts({template_id}).get(template_id)
@@ -44,7 +46,7 @@ def trail(template_id: str, memory: MemoryDep, caller: CallerDep) -> JSONRespons
 
 @router.delete("/{template_id}", status_code=204)
 def removed(
-    template_id: str,
+    template_id: TemplateIdParam,
     desk: DeskDep,
     taxonomy: TaxonomyDep,
     caller: CallerDep,

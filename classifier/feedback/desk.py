@@ -12,12 +12,14 @@ from typing import Any
 from classifier.errors import BatchNotFound, PinNotFound, ReboundError, SecondPersonNeeded, StoreUnavailable
 from classifier.feedback.agree import APPROVED, REJECTED, Cause, Wish, settle
 from classifier.feedback.items import Item
+from classifier.feedback.learned import RESERVED
 from classifier.feedback.opinions import Giver, Opinion, opinions, read_items, unknown_templates
 from classifier.feedback.sitting import Result, Sitting
 from classifier.pins import Pins, now
 from classifier.pipeline import Pipeline
 from classifier.store import LabelRepository, PinRepository, Store
 from classifier.store.tables import BatchRow
+from classifier.store.words import MOST_REASON, masked
 
 
 class FeedbackDesk:
@@ -118,6 +120,8 @@ class FeedbackDesk:
             PinNotFound: None holds.
         """
         at = self._clock()
+        if masked(why, MOST_REASON) in RESERVED:  # as the store would keep it
+            why = f"removed: {why}"
         with self._store.session() as session:
             LabelRepository(session).alone("feedback")
             pins = PinRepository(session)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from classifier.decide import decide
 from classifier.domain import Failure, Kind, Prediction, Source
-from classifier.feedback.agree import AGREEMENT, APPROVED, LABEL
+from classifier.feedback.agree import AGREEMENT, APPROVED, CONFLICT, LABEL, QUARANTINED, REJECTED
 from classifier.parse.replies import find_enhanced_code, find_smtp_code
 from classifier.predict import Predictor
 from classifier.store import LabelRepository, PinRepository, Store, TrafficRepository
@@ -23,6 +23,10 @@ from classifier.taxonomy import Taxonomy
 
 LEARNED, FORGOTTEN, ROLLED_BACK, LEFT_OUT = "learned", "forgotten", "rolled back", "left out"
 _RELEASED = (LABEL, AGREEMENT, APPROVED, FORGOTTEN, ROLLED_BACK)
+RESERVED = frozenset(
+    {LABEL, AGREEMENT, APPROVED, CONFLICT, QUARANTINED, REJECTED, LEARNED, FORGOTTEN, ROLLED_BACK, LEFT_OUT}
+)
+"""Reasons that decide what becomes of a pin later: a person's own words must never read as one of them."""
 _STANDARD = "standard"
 _Said = tuple[str, str]
 """Template id and category."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from classifier.store.labels import ACCEPTED, QUARANTINED
+from classifier.store.labels import ACCEPTED, QUARANTINED, REJECTED
 from classifier.store.sql import chunks
 from classifier.store.tables import BatchRow, LabelRow, TemplateRow
 from classifier.store.words import person
@@ -39,11 +39,13 @@ class FeedbackRepository:
         return [(label, batch) for label, batch in self._session.execute(query)]
 
     def newest_of(self, who: str, taxonomy: str, ids: Collection[str]) -> dict[str, LabelRow]:
-        """Return a person's newest label, accepted or not, of each of these templates, by template id."""
+        """Return a person's newest label of each of these templates, by template id; one that was rejected is as if unsaid."""
         found: dict[str, LabelRow] = {}
         for chunk in chunks(ids):
             newest = (
                 select(func.max(LabelRow.id))
+                .join(BatchRow, BatchRow.id == LabelRow.batch_id)
+                .where(BatchRow.state != REJECTED)
                 .where(LabelRow.who == person(who), LabelRow.taxonomy == taxonomy, LabelRow.template_id.in_(chunk))
                 .group_by(LabelRow.template_id)
             )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from classifier.pins import Pin
 from classifier.store.sql import chunks
 from classifier.store.tables import PinEventRow
-from classifier.store.words import masked, person
+from classifier.store.words import MOST_REASON, masked, person
 
 _LATE = 10_000
 """Events among which one may still turn up late: ids are given in order, but transactions commit in any."""
@@ -97,7 +97,7 @@ class PinRepository:
             taxonomy=taxonomy,
             category=category,
             who=person(who),
-            why=masked(why, 300) or "",
+            why=masked(why, MOST_REASON) or "",
             at=at,
             expires_at=expires_at,
         )

@@ -4,6 +4,9 @@ import hashlib
 
 from classifier.normalise import MAX_TEXT, normalise, shorten
 
+MOST_REASON = 300
+"""Characters of a reason for setting or removing a pin."""
+
 
 def masked(text: str | None, size: int) -> str | None:
     """Return a note with everything masked that a template would mask, cut to `size` characters."""

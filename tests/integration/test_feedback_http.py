@@ -292,6 +292,20 @@ def test_limits_per_hour_and_names_without_keys(serve, tmp_path):
     assert [row["who"] for row in rows] == ["by:bob", "by:ann", "by:ann"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/labels?before=100000000000000000000"),
+        ("GET", "/labels?template_id=%00"),
+        ("GET", "/pins/%00"),
+        ("DELETE", "/pins/not-a-template"),
+    ],
+)
+def test_ids_and_numbers_that_no_database_could_hold_are_told_apart_from_faults(call, method, path):
+    answer = call("ann", method, path)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+
+
 def test_no_address_reaches_database_or_log(serve, tmp_path):
     server = serve(data_dir=str(tmp_path), log_level="debug")
     items = [

@@ -173,6 +173,10 @@ def test_a_challenger_is_compared_beside_the_champion_and_nobody_hears_it(serve,
     assert first["challenger"] == {"category": "user_unknown", "action": "suppress"}
     assert "jo@" not in json.dumps(shown)
     assert httpx.get(f"{server.url}/v1/models").json()["challenger"]["pointed"] == "minilm-l4/9"
+    keyed = serve(data_dir=str(data), api_keys="all=*, one=acme")
+    whole, counts = (httpx.get(f"{keyed.url}/v1/shadow", headers={"X-API-Key": key}).json() for key in ("all", "one"))
+    assert (len(whole["differences"]), counts["differences"]) == (2, [])
+    assert counts["differ"] == whole["differ"]
 
 
 def rss(server):

@@ -8,6 +8,7 @@ from api.callers import OPEN, Caller
 from classifier.domain import ParseLimits, Prediction, Source
 from classifier.errors import BatchNotFound, PinNotFound, ReviewRefused, SecondPersonNeeded
 from classifier.feedback.desk import FeedbackDesk
+from classifier.feedback.learned import settle_learned
 from classifier.pins import Pins
 from classifier.pipeline import Pipeline
 from classifier.record import read_record
@@ -297,6 +298,26 @@ def test_wholesale_contradiction_waits_for_a_second_person(bench):
         bench.desk.review(batch.id, accept=False, by="key:bob")
 
 
+@pytest.mark.parametrize("why", ["learned", "conflict", " rejected ", "rolled back"])
+def test_a_removed_pin_stays_away_whatever_reason_is_given(bench, why):
+    text = texts(1, unsure=True)[0]
+    bench.say(text, "mailbox_full")
+    bench.desk.unpin(bench.id_of(text), "standard", who="key:bob", why=why)
+    assert bench.events(text)[-1] == (None, f"removed: {why.strip()}")
+    assert settle_learned(bench.store, Model(), standard_taxonomy(), NOON).renewed == 0
+    assert bench.answer(text).verdict.source is Source.MODEL
+
+
+def test_what_a_rejected_batch_held_may_be_said_again(bench):
+    given = texts(25)
+    bench.give(*({"text": text, "category": "mailbox_full"} for text in given))
+    ((batch, _),) = bench.waiting()
+    bench.desk.review(batch.id, accept=False, by="key:bob")
+    bench.now += timedelta(hours=2)
+    assert bench.say(given[0], "mailbox_full").state == "accepted"
+    assert bench.answer(given[0]).verdict.category == "mailbox_full"
+
+
 def test_a_rejected_batch_is_kept_and_never_counts(bench):
     given = texts(25)
     bench.give(*({"text": text, "category": "mailbox_full"} for text in given))
@@ -304,7 +325,7 @@ def test_a_rejected_batch_is_kept_and_never_counts(bench):
     assert bench.desk.review(batch.id, accept=False, by="key:bob").reviewed_by == "key:bob"
     assert bench.answer(given[0]).verdict.source is Source.MODEL
     assert len(bench.labels()) == 25
-    assert bench.say(given[0], "mailbox_full").state == "already"
+    assert bench.say(given[0], "mailbox_full").state == "quarantined"
     assert bench.say(given[0], "greylisted").state == "quarantined"
 
 

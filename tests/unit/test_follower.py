@@ -118,6 +118,19 @@ def test_a_version_that_does_not_fit_is_refused_once_and_tried_again_later(serve
     assert (shelf.label(CHAMPION), shelf.refused(CHAMPION)) == ("minilm-l4/8", None)
 
 
+def test_a_version_that_was_refused_under_one_alias_is_tried_at_once_under_another_and_after_the_alias_moved(
+    server, shelf, follower, bundle
+):
+    server.aliases = {CHAMPION: server.register("7", bundle("7")), CHALLENGER: server.register("8", bundle("8"))}
+    server.bundles["8"] = damaged(bundle("9"))
+    follower.look()
+    assert shelf.label(CHALLENGER) is None
+    server.bundles["8"] = bundle("8")
+    server.aliases = {CHAMPION: "8"}
+    follower.look()
+    assert (shelf.label(CHAMPION), shelf.refused(CHAMPION)) == ("minilm-l4/8", None)
+
+
 def test_a_manifest_that_is_not_the_registered_one_is_refused(server, shelf, follower, bundle):
     server.aliases = {CHAMPION: server.register("7", bundle("7"))}
     server.tags["7"]["bundle_sha256"] = "0" * 64
