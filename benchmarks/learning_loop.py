@@ -74,6 +74,8 @@ def play(profile: str, folder: Path, *, provider: str = "corvane") -> Loop:
             raise RuntimeError(f"labels were not accepted: {said}")
         pinned = _right(client, labelled)
         run = retrained(profile, folder)
+        if run["state"] != "promoted":
+            raise RuntimeError(f"the new model was not promoted: {run.get('objections')}")
         _await_model(client, run["model"])
         return Loop(
             labelled=len(labelled),
@@ -141,7 +143,7 @@ def _await_model(client: httpx.Client, model: str) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while classified(client, ["550 5.1.1 who answers?"])[0]["model"] != model:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{model} did not come to answer; it may not have been promoted")
+            raise RuntimeError(f"{model} was promoted and did not come to answer")
         time.sleep(0.1)
 
 

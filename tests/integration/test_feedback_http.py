@@ -164,7 +164,8 @@ def test_the_trail_of_a_pin_and_its_removal(call):
         (None, "[ADDR] complained"),
     ]
     assert trail["template"] == "550 cedar pinned for a while"
-    assert call("ann", "GET", "/pins/nonsense").json()["code"] == "template_not_found"
+    assert call("ann", "GET", "/pins/0123456789abcdef").json()["code"] == "template_not_found"
+    assert call("ann", "GET", "/pins/nonsense").json()["code"] == "invalid_input"
 
 
 def test_the_queue_lists_what_is_frequent_and_doubtful_and_nobody_has_judged(call):
