@@ -1,6 +1,7 @@
 """What routes are given: FastAPI's injection lives here and nowhere else."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
@@ -18,32 +19,32 @@ from classifier.feedback.desk import FeedbackDesk
 from classifier.settings import Settings
 
 
-def _live(request: Request) -> Live:
+async def _live(request: Request) -> Live:
     live: Live = request.app.state.live
     return live
 
 
-def _parts(request: Request) -> Parts:
+async def _parts(live: Annotated[Live, Depends(_live)]) -> Parts:
     """What answers now: a request takes it once, and so is answered by one model from beginning to end."""
-    return _live(request).parts
+    return live.parts
 
 
-def _memory(request: Request) -> Memory:
+async def _memory(request: Request) -> Memory:
     memory: Memory = request.app.state.memory
     return memory
 
 
-def _watch(request: Request) -> Watch:
+async def _watch(request: Request) -> Watch:
     watch: Watch = request.app.state.watch
     return watch
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 
@@ -88,7 +89,7 @@ def _taxonomy(
     return name or STANDARD
 
 
-def _desk(
+async def _desk(
     memory: Annotated[Memory, Depends(_memory)],
     parts: Annotated[Parts, Depends(_parts)],
     settings: Annotated[Settings, Depends(_settings)],
@@ -102,6 +103,16 @@ def _desk(
     )
 
 
+async def _place() -> AsyncIterator[None]:
+    """One of the places for requests that wait for the database or work for seconds.
+
+    They share the threads with classification: a database that hangs must leave most of those free for it.
+    """
+    yield
+
+
+AsideDep = Depends(_place, scope="function", max_concurrency=12)
+"""For routers whose requests are not classification; AnyIO has 40 threads for all."""
 LiveDep = Annotated[Live, Depends(_live)]
 PartsDep = Annotated[Parts, Depends(_parts)]
 MemoryDep = Annotated[Memory, Depends(_memory)]

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from api import drift_schemas as schemas
-from api.deps import TaxonomyDep, WatchDep
+from api.deps import AsideDep, TaxonomyDep, WatchDep
 from classifier.drift import RULES, to_document
 
-router = APIRouter(prefix="/v1", tags=["drift"])
+router = APIRouter(prefix="/v1", tags=["drift"], dependencies=[AsideDep])
 DaysParam = Annotated[int, Query(ge=1, le=RULES.month, description="Days up to today in which a change counts as new.")]
 
 

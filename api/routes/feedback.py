@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from api import feedback_schemas as schemas
 from api.deps import (
+    AsideDep,
     BodyDep,
     CallerDep,
     DeskDep,
@@ -27,7 +28,7 @@ from classifier.feedback.desk import FeedbackDesk
 from classifier.request_ids import TEMPLATE_ID_PATTERN
 from classifier.store import FeedbackRepository, LabelRepository, TrafficRepository
 
-router = APIRouter(prefix="/v1", tags=["feedback"])
+router = APIRouter(prefix="/v1", tags=["feedback"], dependencies=[AsideDep])
 _LOOK_SECONDS = 0.25
 _MOST_PATIENCE = 6.0
 """Seconds that feedback waits at most for a template that another process has answered and not yet stored."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 
 from api import feedback_schemas as schemas
-from api.deps import CallerDep, DeskDep, LimitParam, MemoryDep, TaxonomyDep
+from api.deps import AsideDep, CallerDep, DeskDep, LimitParam, MemoryDep, TaxonomyDep
 from api.labels import event_document, pin_document
 from classifier.custom.draft import STANDARD
 from classifier.errors import TemplateNotFound
@@ -15,7 +15,7 @@ from classifier.feedback.items import person
 from classifier.request_ids import TEMPLATE_ID_PATTERN
 from classifier.store import FeedbackRepository, PinRepository
 
-router = APIRouter(prefix="/v1/pins", tags=["feedback"])
+router = APIRouter(prefix="/v1/pins", tags=["feedback"], dependencies=[AsideDep])
 TemplateIdParam = Annotated[str, Path(pattern=TEMPLATE_ID_PATTERN)]
 ByParam = Annotated[str | None, Query(description="Your name; not looked at where there are API keys.")]
 

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from api import feedback_schemas as schemas
 from api.callers import Caller
-from api.deps import BodyDep, CallerDep, DeskDep, LimitParam, MemoryDep, decode_json
+from api.deps import AsideDep, BodyDep, CallerDep, DeskDep, LimitParam, MemoryDep, decode_json
 from api.drafts import whole_number
 from api.labels import batch_document, error_document, waiting_document
 from classifier.custom.draft import STANDARD
@@ -15,7 +15,7 @@ from classifier.errors import InvalidInput, ReboundError
 from classifier.feedback.items import person
 from classifier.store import FeedbackRepository
 
-router = APIRouter(prefix="/v1/quarantine", tags=["feedback"])
+router = APIRouter(prefix="/v1/quarantine", tags=["feedback"], dependencies=[AsideDep])
 _DECISIONS = {"approve": True, "reject": False}
 _MOST_BATCHES = 1_000
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from api import schemas
-from api.deps import BodyDep, CallerDep, PartsDep, decode_json
+from api.deps import AsideDep, BodyDep, CallerDep, PartsDep, decode_json
 from api.drafts import decode_draft, draft_of, whole_number
 from classifier.custom import findings as found
 from classifier.custom.draft import OTHER, STANDARD, Draft, read_toml, resolve, to_document
@@ -19,7 +19,7 @@ from classifier.preview import failures_of, preview
 from classifier.preview import to_document as preview_document
 from classifier.taxonomy import Taxonomy
 
-router = APIRouter(prefix="/v1/taxonomies", tags=["taxonomies"])
+router = APIRouter(prefix="/v1/taxonomies", tags=["taxonomies"], dependencies=[AsideDep])
 MOST_TEXTS = 10_000
 LastParam = Annotated[int, Query(ge=1, le=MOST_TEXTS, description="Templates that this process saw last.")]
 VersionParam = Annotated[int | None, Query(ge=1, description="Another version than the one in use.")]

@@ -4,6 +4,7 @@ import http.client
 import json
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -442,6 +443,25 @@ def test_a_database_that_is_away_holds_up_nobody_and_is_used_once_it_is_there(se
         time.sleep(0.1)
     server.stop()
     assert selected(tmp_path / "away", "SELECT SUM(n) FROM counts") == [(1,)]
+
+
+def test_requests_that_wait_for_the_database_leave_threads_for_classification(serve, tmp_path):
+    server = serve(data_dir=str(tmp_path))
+    with ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(base_url=server.url, timeout=30))
+        crowd = stack.enter_context(ThreadPoolExecutor(80))
+        writer = stack.enter_context(closing(sqlite3.connect(tmp_path / "rebound.db", isolation_level=None)))
+        writer.execute("BEGIN IMMEDIATE")
+        labels = [{"text": f"550 {word} nobody can write this down", "category": "mailbox_full"} for word in WORDS * 4]
+        waiting = [crowd.submit(httpx.post, f"{server.url}/v1/feedback", json=label, timeout=60) for label in labels]
+        time.sleep(2)
+        assert not any(request.done() for request in waiting)
+        for number in range(5):
+            began = time.monotonic()
+            assert client.post("/v1/classify", json={"text": f"550 5.1.1 no such user {number}"}).status_code == 200
+            assert time.monotonic() - began < 2
+        writer.execute("ROLLBACK")
+        assert {request.result().status_code for request in waiting} == {200}
 
 
 def test_a_clean_stop_loses_no_count(serve, tmp_path):
