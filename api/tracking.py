@@ -41,8 +41,8 @@ class Registered:
 
 def tracking_server(settings: Settings) -> "TrackingServer | None":
     """Return the tracking server of the settings; None if they name none that is asked over HTTP."""
-    url = settings.mlflow_tracking_uri or ""
-    return TrackingServer(url) if url.startswith(("http://", "https://")) else None
+    url = settings.tracking_server
+    return TrackingServer(url) if url else None
 
 
 class TrackingServer:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from classifier.errors import BundleRefused, InvalidTaxonomy
+from classifier.errors import BundleOutdated, BundleRefused, InvalidTaxonomy
 from classifier.normalise import NORMALISER_VERSION
 from classifier.taxonomy import Taxonomy, load_taxonomy
 
@@ -103,7 +103,7 @@ def load_bundle(folder: Path, *, any_normaliser: bool = False) -> Bundle:
     if manifest.format != FORMAT:
         raise BundleRefused(f"{folder}: bundle format {manifest.format}, this program reads {FORMAT}")
     if manifest.normaliser_version != NORMALISER_VERSION and not any_normaliser:
-        raise BundleRefused(
+        raise BundleOutdated(
             f"{folder}: trained for normaliser version {manifest.normaliser_version}, this program has {NORMALISER_VERSION}"
         )
     try:

@@ -74,6 +74,10 @@ class BundleRefused(ReboundError):
     code = "bundle_refused"
 
 
+class BundleOutdated(BundleRefused):
+    """A model bundle is whole, but made for another version of the normaliser than this program has."""
+
+
 class StoreUnavailable(ReboundError):
     """The database does not answer, or cannot carry out what was asked at this moment."""
 

@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.data_dir / 'rebound.db'}"
 
     @property
+    def tracking_server(self) -> str | None:
+        """The tracking server whose aliases decide what is served; None where this machine's shelf decides."""
+        uri = self.mlflow_tracking_uri or ""
+        return uri if uri.startswith(("http://", "https://")) else None
+
+    @property
     def parse_limits(self) -> ParseLimits:
         """The bounds on one email."""
         return ParseLimits(

@@ -11,6 +11,7 @@ from classifier.settings import Settings
 from classifier.store import JobRepository, LabelRepository
 from classifier.store.tables import ModelVersionRow
 from training.feedback_rows import Feedback
+from training.leaving import Leaving
 
 Cause = Literal["hand", "schedule", "labels", "drift"]
 
@@ -21,6 +22,7 @@ def why_run(
     champion: ModelVersionRow,
     models: Sequence[ModelVersionRow],
     feedback: Feedback,
+    leaving: Leaving,
     *,
     profile: str,
     cause: Cause,
@@ -35,13 +37,14 @@ def why_run(
         champion: The model that serves.
         models: All registered models.
         feedback: What people agree on now.
+        leaving: Labels that are left out of it.
         profile: Of the run.
         cause: Who or what asked.
         if_needed: Whether labels or drift must ask for it.
         force: Whether it runs even where nobody said anything new.
     """
     if if_needed:
-        asked, reason = _needed(session, settings, champion)
+        asked, reason = _needed(session, settings, champion, leaving)
         if asked is None:
             return None, reason
         cause = asked
@@ -58,10 +61,18 @@ def why_run(
     return cause, f"{reason}; {len(feedback.rows)} labels"
 
 
-def _needed(session: Session, settings: Settings, champion: ModelVersionRow) -> tuple[Cause | None, str]:
+def _needed(
+    session: Session, settings: Settings, champion: ModelVersionRow, leaving: Leaving
+) -> tuple[Cause | None, str]:
     last = JobRepository(session).last_done()
-    until = max(champion.labels_until, last.labels_until if last else 0)
-    new = len(LabelRepository(session).agreed("standard", after_id=until))
+    since = (
+        max(champion.labels_until, last.labels_until if last else 0),
+        last.started_at if last else champion.created_at,
+    )
+    given = LabelRepository(session).agreed(
+        "standard", since=since, without_sources=leaving.sources, without_who=leaving.who
+    )
+    new = len(given)
     if new >= settings.retrain_labels:
         return "labels", f"{new} templates were labelled anew"
     if sentences := drift_alarms(session):

@@ -2,13 +2,13 @@
 
     labels of accepted batches -> Feedback(learnt, held_out)
 
-Which label is kept out is decided by its words, not by lot: a template and its near-duplicates stay on their side of the
-line from run to run, so that the part that is judged was not learnt by the model before either. Whoever gave such a label
-loses nothing: its pin goes on holding.
+Which label is kept out is decided by when it was given and by its words, never by what comes later: a template stays on its
+side of the line from run to run, and its near-duplicates follow it, so that what is judged was not learnt by the model
+before either. (A template that is labelled anew, or one that later words tie to an older one, may change sides.) Whoever
+gave such a label loses nothing: its pin goes on holding.
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,9 +17,10 @@ from classifier.store import AgreedLabel
 from training.dataset import Row, group_templates, key_of
 
 SOURCE = "feedback"
-HELD_OUT_FROM = 10
-"""From so many labels on, a part is kept out; fewer are too dear, and one text would decide."""
+ALL_LEARNT = 9
+"""So many labels, the first ones, are all learnt from: they are too dear, and one text would decide."""
 HELD_OUT_ONE_IN = 5
+"""Of the later ones, one in so many is kept out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ def feedback_of(
         weight: Of a row beside an authored one's 1.
     """
     taught = [label for label in labels if label.category in categories and key_of(label.text) not in barred]
-    held = _held_out([label.text for label in taught]) if len(taught) >= HELD_OUT_FROM else frozenset()
+    held = _held_out(sorted(taught, key=lambda label: label.first_id))
     rows = [_row(label, weight) for label in taught]
     return Feedback(
         learnt=[row for row in rows if row.template not in held],
@@ -86,21 +87,16 @@ def _row(label: AgreedLabel, weight: float) -> Row:
     return Row(template=label.text, target={label.category: 1.0}, lang=lang, source=SOURCE, weight=weight)
 
 
-def _held_out(templates: Sequence[str]) -> frozenset[str]:
-    """Return the templates that are kept out: whole groups, in the order of their digests, up to one in five."""
-    groups = defaultdict(list)
-    for template, group in zip(templates, group_templates(templates), strict=True):
-        groups[group].append(template)
-    chosen: list[str] = []
-    ranked = sorted(groups.values(), key=_place)
-    for members in (members for members in ranked if _place(members) % HELD_OUT_ONE_IN == 0):
-        if (len(chosen) + len(members)) * HELD_OUT_ONE_IN <= len(templates):
-            chosen += members
-    return frozenset(chosen)
-
-
-def _place(members: Sequence[str]) -> int:
-    return min(int(template_id(member), 16) for member in members)
+def _held_out(labels: Sequence[AgreedLabel]) -> frozenset[str]:
+    """Return the templates that are kept out, of labels in the order in which they were given."""
+    templates = [label.text for label in labels]
+    kept_out: dict[int, bool] = {}  # by group: where its first template went, the others follow
+    out = []
+    for place, (template, group) in enumerate(zip(templates, group_templates(templates), strict=True)):
+        lot = int(template_id(template), 16) % HELD_OUT_ONE_IN == 0
+        if kept_out.setdefault(group, place >= ALL_LEARNT and lot):
+            out.append(template)
+    return frozenset(out)
 
 
 def _digest(lines: Iterable[str]) -> str:

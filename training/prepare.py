@@ -1,48 +1,21 @@
 """From the store and the files to one lesson: which model learns on, from which labels, under which name."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from classifier.bundle import Bundle, load_bundle
 from classifier.resources import resource
 from classifier.store import LabelRepository, ModelRepository, Store
+from training.books import Books
 from training.dataset import key_of
 from training.feedback_rows import Feedback, feedback_of, without
 from training.impact import Recent
+from training.leaving import Leaving
 from training.lesson import Lesson
 from training.profiles import RESTARTING
-from training.promote import Books
 from training.sources import Sources
-
-
-@dataclass(frozen=True, kw_only=True)
-class Leaving:
-    """Labels that a run leaves out.
-
-    Attributes:
-        sources: Where they came from: "http", "console", "cli", "import".
-        who: Who gave them, as the store names people.
-    """
-
-    sources: tuple[str, ...] = ()
-    who: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.sources or self.who)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
-
-    def also(self, document: Mapping[str, Any]) -> "Leaving":
-        """Return it together with what another run left out, as JSON has it."""
-        return Leaving(
-            sources=tuple(dict.fromkeys([*self.sources, *document.get("sources", ())])),
-            who=tuple(dict.fromkeys([*self.who, *document.get("who", ())])),
-        )
 
 
 def agreed_feedback(store: Store, model: Bundle, leaving: Leaving, sources: Sources) -> Feedback:
@@ -111,6 +84,10 @@ def next_version(profile: str, champion: Bundle, taken: Collection[str]) -> str:
 
 
 def labels_taken(books: Books) -> set[str]:
-    """Return the labels of all models that were ever registered or put on the shelf."""
+    """Return the labels of all models that were ever registered, here or by another trainer, or put on the shelf."""
     with books.store.reading() as session:
-        return {*books.shelf.labels(), *(row.label for row in ModelRepository(session).list(100_000))}
+        return {
+            *books.shelf.labels(),
+            *books.registry.labels(),
+            *(row.label for row in ModelRepository(session).list(100_000)),
+        }

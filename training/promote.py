@@ -6,40 +6,23 @@ In this order, so that whatever interrupts it leaves a model that answers, and t
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from classifier.bootstrap import champion as pointed_bundle
-from classifier.bootstrap import shelf_of
-from classifier.bundle import Bundle, load_bundle, manifest_of
-from classifier.errors import BundleRefused, ModelFixed, ModelNotFound, PromotionRefused
+from classifier.bundle import Bundle
+from classifier.errors import ModelFixed, ModelNotFound, PromotionRefused
 from classifier.feedback.learned import Settled, restore_released, settle_learned
-from classifier.normalise import NORMALISER_VERSION
 from classifier.predict.onnx import OnnxPredictor
-from classifier.registry import CHALLENGER, CHAMPION, ModelShelf
-from classifier.resources import resource
+from classifier.registry import CHALLENGER, CHAMPION
 from classifier.settings import Settings
-from classifier.store import ModelRepository, Store
+from classifier.store import ModelRepository
 from classifier.store.models import RETIRED
 from classifier.store.tables import ModelVersionRow
-from training.registry import Registry, RunRecord, bundle_digest, registry_of
+from training.books import Books, adopt, answering, catch_up, fetch, serving
 
 log = logging.getLogger("rebound.train")
-
-NO_LABELS = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""The digest of no labels at all, see `training.feedback_rows`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Books:
-    """The three places that know which model is what."""
-
-    store: Store
-    shelf: ModelShelf
-    registry: Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,44 +39,6 @@ class Promotion:
     pins: Settled
 
 
-def books_of(settings: Settings, store: Store) -> Books:
-    """Return the books that the settings name."""
-    return Books(store=store, shelf=shelf_of(settings), registry=registry_of(settings))
-
-
-def serving(settings: Settings) -> Bundle:
-    """Return the bundle that answers: the champion, or the shipped one where the champion is of an older program.
-
-    Raises:
-        BundleRefused: The champion is damaged or gone; what should answer has to be put right by a person.
-    """
-    if settings.bundle_dir is not None:
-        return load_bundle(settings.bundle_dir)
-    try:
-        return pointed_bundle(settings)
-    except BundleRefused as error:
-        folder = shelf_of(settings).pointed(CHAMPION)
-        if folder is None or not _outdated(folder):
-            raise
-        log.warning("the champion is of an older program, the shipped model answers: %s", error)
-        return load_bundle(resource("models/standard"))
-
-
-def answering(books: Books) -> str:
-    """Return the label of what `serving` returns, also where that is damaged or gone: it is the one to be replaced."""
-    label = books.shelf.label_or_none(CHAMPION)
-    if label is None or _outdated(books.shelf.path(label)):
-        return load_bundle(resource("models/standard")).manifest.label
-    return label
-
-
-def _outdated(folder: Path) -> bool:
-    try:
-        return manifest_of(folder).normaliser_version != NORMALISER_VERSION
-    except BundleRefused:
-        return False
-
-
 def movable(settings: Settings) -> None:
     """Make sure that moving the champion would change what is served.
 
@@ -102,52 +47,6 @@ def movable(settings: Settings) -> None:
     """
     if settings.bundle_dir is not None:
         raise ModelFixed("REBOUND_BUNDLE_DIR names the model that answers; unset it first")
-
-
-def register(
-    books: Books, bundle: Bundle, run: RunRecord, *, state: str, labels_until: int, figures: Mapping[str, Any]
-) -> str:
-    """Put a bundle on the shelf and into registry and store, and return its label.
-
-    Raises:
-        RegistryUnavailable, StoreUnavailable: It is not registered; the same may succeed later.
-        ModelConflict: Another bundle has that label.
-    """
-    label = books.shelf.put(bundle.folder)
-    version = books.registry.version_of(label) or books.registry.record(bundle, run)
-    books.registry.point(state, version)
-    with books.store.session() as session:
-        models = ModelRepository(session)
-        if models.get(label) is None:
-            models.add(
-                label=label, bundle_sha256=bundle_digest(bundle), state=state, labels_until=labels_until, at=_now(),
-                registry_version=version, objections=list(run.objections), figures=figures,
-            )  # fmt: skip
-        else:
-            models.set_state(label, state, _now())
-    return label
-
-
-def adopt(books: Books, bundle: Bundle) -> ModelVersionRow:
-    """Return the books' entry of the model that serves, after making it theirs where somebody else put it there.
-
-    At the first run that is the shipped model; later, one that a person pointed to, or that a newer program ships.
-    """
-    label = bundle.manifest.label
-    with books.store.session() as session:
-        found = ModelRepository(session).get(label)
-    if found is None or found.state != CHAMPION:
-        training = bundle.manifest.training
-        run = RunRecord(name=label, parameters={"profile": "adopted"}, figures={}, data=training.get("data_sha256", {}))
-        register(
-            books, bundle, run, state=CHAMPION, labels_until=training.get("labels_until", 0),
-            figures={"labels_sha256": training.get("labels_sha256", NO_LABELS)},
-        )  # fmt: skip
-        with books.store.session() as session:
-            found = ModelRepository(session).get(label)
-    if found is None:
-        raise ModelNotFound(f"{label} was registered a moment ago and is gone")
-    return found
 
 
 def promote(
@@ -171,6 +70,7 @@ def promote(
         ModelFixed: See `movable`.
     """
     movable(settings)
+    catch_up(settings, books)
     before = answering(books)
     row = _candidate(books, label)
     against = _against(row, before)
@@ -205,6 +105,7 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
         ModelFixed: See `movable`.
     """
     movable(settings)
+    catch_up(settings, books)
     before = answering(books)
     # The same command again would go one model further back: all three books must answer before the first is moved.
     books.registry.check()
@@ -242,14 +143,8 @@ def _allowed(label: str, against: Sequence[str], *, why: str, despite_objections
 
 def _on_shelf(books: Books, row: ModelVersionRow) -> Bundle:
     """Return a model's bundle, which another machine may have trained."""
-    if books.shelf.path(row.label).is_dir() or row.registry_version is None:
-        return books.shelf.bundle(row.label)
-    shipped = load_bundle(resource("models/standard"))
-    if shipped.manifest.label == row.label:
-        books.shelf.put(shipped.folder)
-    else:
-        with books.registry.fetched(row.registry_version) as folder:
-            books.shelf.put(folder)
+    if row.registry_version is not None:
+        fetch(books, row.label, row.registry_version)
     return books.shelf.bundle(row.label)
 
 

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from classifier.bundle import MANIFEST, Bundle, sha256_of
-from classifier.errors import ModelNotFound, RegistryUnavailable
+from classifier.errors import ModelConflict, ModelNotFound, RegistryUnavailable
 from classifier.registry import CHALLENGER
 from classifier.settings import Settings
 
@@ -27,6 +27,7 @@ EXPERIMENT = "rebound"
 BUNDLE, REPORT = "bundle", "report"
 _LABEL, _DIGEST, _OBJECTIONS = "label", "bundle_sha256", "objections"
 _MOST_IN_TAG = 4_000
+_MOST_VERSIONS = 10_000
 # Nothing is told to anybody; a server that is away is not asked for minutes on end. What is set already stays.
 _MANNERS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -109,12 +110,27 @@ class Registry:
             client.set_terminated(run_id, "FINISHED")
         return str(version.version)
 
-    def version_of(self, label: str) -> str | None:
-        """Return the number of the newest version with a model's label; None if it was never registered."""
+    def version_of(self, bundle: Bundle) -> str | None:
+        """Return the number of the newest version with a bundle's label; None if it was never registered.
+
+        Raises:
+            ModelConflict: Another bundle was registered with that label: two trainers share one registered model.
+        """
+        label = bundle.manifest.label
         with self._speaking() as client:
             found = client.search_model_versions(f"name = '{self._model}' and tags.{_LABEL} = '{label}'")
-        numbers = sorted((int(version.version) for version in found), reverse=True)
-        return str(numbers[0]) if numbers else None
+        newest = max(found, key=lambda version: int(version.version), default=None)
+        if newest is None:
+            return None
+        if newest.tags.get(_DIGEST) not in (None, bundle_digest(bundle)):
+            raise ModelConflict(f"version {newest.version} of {self._model} is another bundle with the label {label}")
+        return str(newest.version)
+
+    def labels(self) -> set[str]:
+        """Return the labels of all registered versions."""
+        with self._speaking() as client:
+            found = client.search_model_versions(f"name = '{self._model}'", max_results=_MOST_VERSIONS)
+        return {str(version.tags[_LABEL]) for version in found if _LABEL in version.tags}
 
     def label_of(self, version: str) -> str:
         """Return the model's label that a version's number stands for.
@@ -136,10 +152,12 @@ class Registry:
         return str(label)
 
     def point(self, alias: str, version: str) -> None:
-        """Make an alias name a version; a challenger that becomes champion is no longer challenger."""
+        """Make an alias name a version, unless it does; a challenger that becomes champion is no longer challenger."""
         with self._speaking() as client:
-            client.set_registered_model_alias(self._model, alias, version)
-            if alias != CHALLENGER and self._aliases(client).get(CHALLENGER) == version:
+            aliases = self._aliases(client)
+            if aliases.get(alias) != version:
+                client.set_registered_model_alias(self._model, alias, version)
+            if alias != CHALLENGER and aliases.get(CHALLENGER) == version:
                 client.delete_registered_model_alias(self._model, CHALLENGER)
 
     def clear(self, alias: str) -> None:

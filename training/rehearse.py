@@ -5,11 +5,11 @@ from pathlib import Path
 from classifier.bootstrap import shelf_of
 from classifier.bundle import Bundle
 from classifier.store import open_store
+from training.books import serving
 from training.feedback_rows import Feedback, feedback_of
 from training.impact import Recent
 from training.prepare import agreed_feedback, lesson_of, next_version
 from training.profiles import RESTARTING, learn
-from training.promote import serving
 from training.retrain import RetrainJob
 from training.week import last_week
 

@@ -21,14 +21,16 @@ from classifier.registry import CHALLENGER
 from classifier.settings import Settings
 from classifier.store import JobRepository, ModelRepository, Store, open_store
 from training import findings as gate_findings
+from training.books import Books, adopt, answering, books_of, catch_up, register, serving
 from training.cause import Cause, why_run
 from training.findings import Findings, judged
 from training.gate import GateRules
 from training.lease import Lease
+from training.leaving import Leaving
 from training.lesson import Lesson
-from training.prepare import Leaving, agreed_feedback, labels_taken, lesson_of, next_version
+from training.prepare import agreed_feedback, labels_taken, lesson_of, next_version
 from training.profiles import RESTARTING, learn
-from training.promote import Books, Promotion, adopt, answering, books_of, movable, promote, register, serving
+from training.promote import Promotion, movable, promote
 from training.registry import RunRecord
 from training.sources import Sources
 from training.week import last_week
@@ -141,7 +143,9 @@ class _Run:
     lease: Lease
 
     def told(self) -> Outcome:
+        began = _now()
         self._clear()
+        catch_up(self.job.settings, self.books)
         champion = serving(self.job.settings)
         adopted = adopt(self.books, champion)
         # Whom a person left out once stays out; but the champion has not learnt from them, so it may be learnt on from.
@@ -154,13 +158,13 @@ class _Run:
         )  # fmt: skip
         with self.store.reading() as session:
             cause, reason = why_run(
-                session, self.job.settings, adopted, ModelRepository(session).list(), lesson.feedback,
+                session, self.job.settings, adopted, ModelRepository(session).list(), lesson.feedback, leaving,
                 profile=self.job.profile, cause=self.job.cause, if_needed=self.job.if_needed, force=self._forced,
             )  # fmt: skip
         if cause is None:
             return Outcome(state="not needed" if self.job.if_needed else "nothing new", reason=reason)
         log.info("profile %s, %s", self.job.profile, reason)
-        return self._noted(champion, lesson, leaving, cause, reason)
+        return self._noted(champion, lesson, leaving, cause, reason, began)
 
     @property
     def _forced(self) -> bool:
@@ -186,12 +190,17 @@ class _Run:
                 log.warning("interrupted runs found: %d; they left nothing behind", died)
         self.books.registry.close_interrupted()
 
-    def _noted(self, champion: Bundle, lesson: Lesson, leaving: Leaving, cause: Cause, reason: str) -> Outcome:
-        """Learn, and note in the store that it goes on and how it ends."""
+    def _noted(
+        self, champion: Bundle, lesson: Lesson, leaving: Leaving, cause: Cause, reason: str, began: datetime
+    ) -> Outcome:
+        """Learn, and note in the store that it goes on and how it ends.
+
+        `began` is earlier than the labels were read: what is let in out of quarantine meanwhile is news to the next run.
+        """
         until = lesson.feedback.labels_until
         with self.store.session() as session:
             run = JobRepository(session).start(
-                profile=self.job.profile, cause=cause, owner=self.lease.owner, labels_until=until, at=_now()
+                profile=self.job.profile, cause=cause, owner=self.lease.owner, labels_until=until, at=began
             )
         try:
             outcome = self._learnt(champion, lesson, leaving, reason)

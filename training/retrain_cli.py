@@ -70,7 +70,7 @@ def run(
     Exit status: 0 a model was registered or there was nothing to do, 1 it failed, 2 wrong usage, 75 another run is at it.
     """
     from classifier.settings import Settings
-    from training.prepare import Leaving
+    from training.leaving import Leaving
     from training.profiles import PROFILES
     from training.retrain import RetrainJob
     from training.sources import Sources, default_labelled, default_tests
@@ -216,7 +216,7 @@ def _promoted(done: "Promotion") -> dict[str, Any]:
 def _books() -> Iterator[Any]:
     from classifier.settings import Settings
     from classifier.store import open_store
-    from training.promote import books_of
+    from training.books import books_of
 
     settings = Settings()
     store = open_store(settings.store_url)

@@ -23,7 +23,8 @@ from classifier.taxonomy import standard_taxonomy
 from training import evaluate
 from training.dataset import Row, build
 from training.feedback_rows import SOURCE
-from training.prepare import Leaving, agreed_feedback
+from training.leaving import Leaving
+from training.prepare import agreed_feedback
 from training.score import probabilities
 from training.sources import Sources
 from training.tfidf import TfidfModel

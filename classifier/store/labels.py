@@ -27,7 +27,8 @@ class AgreedLabel:
         votes: How many say so.
         voters: How many judged it at all.
         who, sources: Whose labels agree, and where those came from, without repetition.
-        label_id: The highest id among all labels that were counted.
+        first_id, label_id: The lowest and the highest id among all labels that were counted.
+        reviewed_at: When the newest of them that had waited in quarantine was let in; None where none had.
         at: When the newest of the agreeing labels was given.
         model_category, model_confidence: What the model said at that time; None where it was not asked.
     """
@@ -39,7 +40,9 @@ class AgreedLabel:
     voters: int
     who: tuple[str, ...]
     sources: tuple[str, ...]
+    first_id: int
     label_id: int
+    reviewed_at: datetime | None
     at: datetime
     model_category: str | None
     model_confidence: float | None
@@ -59,6 +62,9 @@ class Conflict:
     text: str
     votes: Mapping[str, tuple[str, ...]]
     at: datetime
+
+
+_Counted = tuple[LabelRow, BatchRow]
 
 
 class LabelRepository:
@@ -110,13 +116,13 @@ class LabelRepository:
     ) -> list[LabelRow]:
         """Return each person's newest accepted label of a template, the oldest first (what is left out: see `agreed`)."""
         conditions = [LabelRow.template_id == template_id, *_but(without_sources, without_who)]
-        return [label for label, _ in self._counted(taxonomy, *conditions)]
+        return [label for label, _, _ in self._counted(taxonomy, *conditions)]
 
     def agreed(
         self,
         taxonomy: str,
         *,
-        after_id: int = 0,
+        since: tuple[int, datetime] | None = None,
         until_id: int | None = None,
         without_sources: Collection[str] = (),
         without_who: Collection[str] = (),
@@ -127,23 +133,23 @@ class LabelRepository:
 
         Args:
             taxonomy: Name of the taxonomy.
-            after_id: Only templates that got a label with a higher id. A batch that waited in quarantine keeps the ids it
-                was given: to learn from everything, leave this at 0.
+            since: Only templates that got a label with a higher id than this, or one that a second person let in after
+                this time: it keeps the id that it was given before it waited. None for all.
             until_id: Labels with a higher id are not looked at, so that a run that is resumed reads what it read before.
             without_sources: As if labels from there had never been given.
             without_who: As if labels by these people had never been given.
         """
         conditions = [] if until_id is None else [LabelRow.id <= until_id]
         conditions += _but(without_sources, without_who)
-        found = (_agreement(template, labels) for template, labels in self._by_template(taxonomy, *conditions))
-        return [label for label in found if label is not None and label.label_id > after_id]
+        found = (_agreement(template, counted) for template, counted in self._by_template(taxonomy, *conditions))
+        return [label for label in found if label is not None and (since is None or _newer(label, *since))]
 
     def conflicts(self, taxonomy: str) -> list[Conflict]:
         """Return the templates on which people do not agree, by template id."""
         return [
-            _conflict(template, labels)
-            for template, labels in self._by_template(taxonomy)
-            if _agreement(template, labels) is None
+            _conflict(template, [label for label, _ in counted])
+            for template, counted in self._by_template(taxonomy)
+            if _agreement(template, counted) is None
         ]
 
     def count_since(self, who: str, at: datetime) -> int:
@@ -196,11 +202,11 @@ class LabelRepository:
 
     def _by_template(
         self, taxonomy: str, *conditions: ColumnElement[bool]
-    ) -> Iterable[tuple[TemplateRow, list[LabelRow]]]:
-        for template, pairs in groupby(self._counted(taxonomy, *conditions), key=lambda pair: pair[1]):
-            yield template, [label for label, _ in pairs]
+    ) -> Iterable[tuple[TemplateRow, list[_Counted]]]:
+        for template, counted in groupby(self._counted(taxonomy, *conditions), key=lambda row: row[1]):
+            yield template, [(label, batch) for label, _, batch in counted]
 
-    def _counted(self, taxonomy: str, *conditions: ColumnElement[bool]) -> list[tuple[LabelRow, TemplateRow]]:
+    def _counted(self, taxonomy: str, *conditions: ColumnElement[bool]) -> list[tuple[LabelRow, TemplateRow, BatchRow]]:
         """Return each person's newest accepted label of each template, by template id and then age."""
         newest = (
             select(func.max(LabelRow.id))
@@ -209,12 +215,13 @@ class LabelRepository:
             .group_by(LabelRow.template_id, LabelRow.who)
         )
         query = (
-            select(LabelRow, TemplateRow)
+            select(LabelRow, TemplateRow, BatchRow)
             .join(TemplateRow, TemplateRow.id == LabelRow.template_id)
+            .join(BatchRow, BatchRow.id == LabelRow.batch_id)
             .where(LabelRow.id.in_(newest))
             .order_by(LabelRow.template_id, LabelRow.id)
         )
-        return [(label, template) for label, template in self._session.execute(query)]
+        return [(label, template, batch) for label, template, batch in self._session.execute(query)]
 
 
 def _but(sources: Collection[str], who: Collection[str]) -> list[ColumnElement[bool]]:
@@ -229,7 +236,8 @@ def majority(labels: Collection[LabelRow]) -> str | None:
     return next((category for category, votes in ranked if 2 * votes > len(labels)), None)
 
 
-def _agreement(template: TemplateRow, labels: list[LabelRow]) -> AgreedLabel | None:
+def _agreement(template: TemplateRow, counted: list[_Counted]) -> AgreedLabel | None:
+    labels = [label for label, _ in counted]
     category = majority(labels)
     if category is None:
         return None
@@ -243,11 +251,17 @@ def _agreement(template: TemplateRow, labels: list[LabelRow]) -> AgreedLabel | N
         voters=len(labels),
         who=tuple(label.who for label in agreeing),
         sources=tuple(dict.fromkeys(label.source for label in agreeing)),
+        first_id=min(label.id for label in labels),
         label_id=max(label.id for label in labels),
+        reviewed_at=max((batch.reviewed_at for _, batch in counted if batch.reviewed_at), default=None),
         at=newest.at,
         model_category=newest.model_category,
         model_confidence=newest.model_confidence,
     )
+
+
+def _newer(label: AgreedLabel, label_id: int, at: datetime) -> bool:
+    return label.label_id > label_id or (label.reviewed_at is not None and label.reviewed_at > at)
 
 
 def _conflict(template: TemplateRow, labels: list[LabelRow]) -> Conflict:

@@ -16,6 +16,9 @@ import pytest
 
 from classifier.bundle import MANIFEST, MODEL, load_bundle, manifest_of, sha256_of
 from classifier.resources import resource
+from classifier.settings import Settings
+from classifier.store import open_store
+from training.books import adopt, books_of, catch_up, serving
 
 MLFLOW = Path(sys.executable).with_name("mlflow")
 SHIPPED = load_bundle(resource("models/standard")).manifest.label
@@ -81,6 +84,24 @@ def await_models(url, holds, *, seconds=60.0):
         assert time.monotonic() < until, shown
         time.sleep(0.1)
     return shown
+
+
+def test_a_new_trainer_takes_the_champion_of_the_tracking_server_and_never_its_own_for_it(
+    tracking, register, bundle, tmp_path
+):
+    version = register(bundle("5"), "champion", name="elsewhere")
+    settings = Settings(data_dir=tmp_path / "new", mlflow_tracking_uri=tracking, registered_model="elsewhere")
+    store = open_store(settings.store_url)
+    try:
+        books = books_of(settings, store)
+        catch_up(settings, books)
+        assert serving(settings).manifest.label == "minilm-l4/5"
+        assert (row := adopt(books, serving(settings))).state == "champion"
+        assert (row.registry_version, books.registry.aliases()) == (version, {"champion": version})
+        catch_up(settings, books)
+        assert len(books.shelf.history("champion")) == 1
+    finally:
+        store.close()
 
 
 @pytest.mark.slow

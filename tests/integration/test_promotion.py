@@ -12,13 +12,21 @@ import pytest
 
 from classifier.bootstrap import shelf_of
 from classifier.bundle import MANIFEST, load_bundle
-from classifier.errors import BundleRefused, ModelFixed, ModelNotFound, PromotionRefused, RegistryUnavailable
+from classifier.errors import (
+    BundleRefused,
+    ModelConflict,
+    ModelFixed,
+    ModelNotFound,
+    PromotionRefused,
+    RegistryUnavailable,
+)
 from classifier.normalise import template_id
 from classifier.resources import resource
 from classifier.settings import Settings
 from classifier.store import LabelRepository, ModelRepository, PinRepository, TrafficRepository, open_store
-from training.prepare import next_version
-from training.promote import adopt, books_of, promote, register, roll_back, serving
+from training.books import adopt, books_of, register, serving
+from training.prepare import labels_taken, next_version
+from training.promote import promote, roll_back
 from training.registry import Registry, RunRecord
 
 SHIPPED = load_bundle(resource("models/standard")).manifest.label
@@ -84,7 +92,32 @@ def test_the_shipped_model_is_champion_and_version_1_from_the_first_run_on(place
     assert place.books.registry.aliases() == {"champion": "1"}
     assert place.shelf.label("champion") is None  # no pointer: whatever the program ships serves
     assert adopt(place.books, serving(place.settings)).label == row.label
-    assert place.books.registry.version_of(row.label) == "1"
+    assert place.books.registry.version_of(serving(place.settings)) == "1"
+
+
+def test_another_bundle_with_a_registered_label_is_refused(place):
+    label = place.challenger(f"{VERSION}.1")
+    folder = place.folder / "other"
+    shutil.copytree(resource("models/standard"), folder)
+    manifest = replace(load_bundle(folder).manifest, version=f"{VERSION}.1", temperature=9.0)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    with pytest.raises(ModelConflict, match=f"version 2 of rebound is another bundle with the label {label}"):
+        place.books.registry.version_of(load_bundle(folder))
+    # A trainer with books of its own but for the registry takes the next number.
+    shutil.rmtree(place.shelf.path(label))
+    assert next_version("heads", serving(place.settings), labels_taken(place.books)) == f"{VERSION}.2"
+
+
+def test_mlflow_hears_of_a_roll_back_over_http_from_the_next_command(place):
+    label = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    place.shelf.rollback("champion", why="over HTTP")
+    with place.store.session() as session:
+        ModelRepository(session).set_state(label, "retired", datetime.now(UTC))
+        ModelRepository(session).set_state(SHIPPED, "champion", datetime.now(UTC))
+    assert place.books.registry.aliases() == {"champion": "2"}
+    adopt(place.books, serving(place.settings))
+    assert place.books.registry.aliases() == {"champion": "1"}
 
 
 def test_promotion_moves_alias_pointer_and_state(place):

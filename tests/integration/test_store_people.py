@@ -156,7 +156,18 @@ def test_a_run_reads_the_same_again_whatever_came_in_meanwhile(desk, store):
         assert LabelRepository(session).last_id() == first
     desk.say("t", "ann", "b")
     assert desk.agreed(until_id=first) == {"t": "a", "u": "a"}
-    assert desk.agreed(after_id=first) == {"t": "b"}
+    assert desk.agreed(since=(first, NOW + timedelta(days=1))) == {"t": "b"}
+
+
+def test_what_a_second_person_let_in_later_is_news_though_it_was_given_before(desk, store):
+    _, batch = desk.say("waited", "ann", "a", state="quarantined")
+    last, _ = desk.say("t", "ann", "a")
+    read = NOW + timedelta(hours=1)
+    assert desk.agreed(since=(last, read)) == {}
+    with store.session() as session:
+        LabelRepository(session).review(batch, accept=True, by="bo", at=read + timedelta(hours=1))
+    assert desk.agreed(since=(last, read)) == {"waited": "a"}
+    assert desk.agreed(since=(last, read + timedelta(hours=2))) == {}
 
 
 def test_an_empty_store_has_no_labels(store):

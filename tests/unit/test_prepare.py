@@ -10,7 +10,8 @@ from classifier.resources import resource
 from training.dataset import Dataset, Row
 from training.feedback_rows import feedback_of
 from training.impact import Recent
-from training.prepare import Leaving, lesson_of
+from training.leaving import Leaving
+from training.prepare import lesson_of
 from training.sources import Sources
 
 
