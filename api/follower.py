@@ -6,16 +6,15 @@ One process of those that share a data folder asks; when it ends, another takes 
 answers wrongly, leaves everything as it is.
 """
 
-import fcntl
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import structlog
 
 from api.housekeeping import Step
+from api.leader import Leader
 from api.tracking import Registered, TrackingServer, tracking_server
 from classifier.bootstrap import shelf_of
 from classifier.bundle import MANIFEST, manifest_of, sha256_of
@@ -63,7 +62,7 @@ class Follower:
         self._model = model
         self._seconds = seconds
         self._clock = clock
-        self._lock: IO[str] | None = None
+        self._leader = Leader(shelf.folder / _LEADER)
         self._known: dict[str, str] = {}
         self._refused: dict[str, tuple[str, float]] = {}
 
@@ -77,7 +76,7 @@ class Follower:
         Raises:
             RegistryUnavailable: The server cannot be reached or answers wrongly; nothing was changed.
         """
-        if not self._leads():
+        if not self._leader.leads():
             return
         for alias in ALIASES:
             version = self._server.aliased(self._model, alias)
@@ -138,21 +137,6 @@ class Follower:
         log.info("version_fetched", version=version.number, model=label)
         return label
 
-    def _leads(self) -> bool:
-        """Whether this process is the one that asks; it stays it until it ends, for the system holds its lock so long."""
-        if self._lock is None:
-            self._shelf.folder.mkdir(parents=True, exist_ok=True)
-            file = (self._shelf.folder / _LEADER).open("a")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                return False
-            self._lock = file
-        return True
-
     def close(self) -> None:
         """Let another process lead."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._leader.close()

@@ -5,18 +5,17 @@ who waits for it holds no thread.
 """
 
 import asyncio
-import fcntl
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO
 
 import structlog
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import Gauge
 
 from api.housekeeping import Step
+from api.leader import Leader
 from api.memory import Memory
 from classifier.drift import RULES, Alarm, Code, Drift, drift_of
 
@@ -44,9 +43,8 @@ class Watch:
 
     def __init__(self, memory: Memory, folder: Path, gauge: Gauge) -> None:
         self._memory = memory
-        self._folder = folder
         self._gauge = gauge
-        self._lock: IO[bytes] | None = None
+        self._leader = Leader(folder / ".drift.lock")
         self._kept: dict[tuple[str, int, date], _Kept] = {}
         self._making = asyncio.Lock()
         self._told: set[tuple[Code, str | None]] = set()
@@ -73,7 +71,7 @@ class Watch:
 
     def look(self) -> None:
         """Look for alarms in all traffic, if it is this process that looks (errors: see `drift_of`)."""
-        if not self._leads():
+        if not self._leader.leads():
             return
         found = drift_of(self._memory.store, today=datetime.now(UTC).date(), taxonomy=None).alarms
         for code in Code:
@@ -83,28 +81,9 @@ class Watch:
                 _tell(alarm)
         self._told = {(alarm.code, alarm.provider) for alarm in found}
 
-    def _leads(self) -> bool:
-        """Tell whether this is the process of the machine that looks: the one that got the lock, as long as it lives."""
-        if self._lock is not None:
-            return True
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._folder / ".drift.lock").open("wb")
-        except OSError:
-            return True  # nothing can be written here, so each process looks for itself
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            return False
-        self._lock = lock
-        return True
-
     def close(self) -> None:
         """Let another process look."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._leader.close()
 
 
 def _tell(alarm: Alarm) -> None:

@@ -20,7 +20,8 @@ import httpx2 as httpx
 
 from benchmarks.served import SCRIPTS, served
 
-POOL = Path(__file__).parents[1] / "tests/data/simulation/new_wordings.jsonl"
+POOL = Path(__file__).parents[1] / "tests/data/simulation/measure.jsonl"
+PROVIDER = "ostrava"
 FAMILIES, WORDINGS = 3, 10
 """So many causes, and of each so many wordings; people label two of three."""
 _PATIENCE_SECONDS = 20
@@ -60,14 +61,14 @@ class Loop:
         return before["accuracy"], after["accuracy"]
 
 
-def play(profile: str, folder: Path, *, provider: str = "corvane") -> Loop:
-    """Play one round in an empty folder.
+def play(profile: str, folder: Path, *, provider: str = PROVIDER, pool: Path = POOL) -> Loop:
+    """Play one round in an empty folder: a provider of a pool has changed its words.
 
     Raises:
         RuntimeError: The champion gets too few of the wordings wrong, or a step did not end as it should.
     """
     with served(folder) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        labelled, siblings = _drawn(client, provider)
+        labelled, siblings = _drawn(client, pool, provider)
         started = time.monotonic()
         said = client.post("/v1/feedback", json=[{"text": w.text, "category": w.label} for w in labelled]).json()
         if any(result.get("state") != "accepted" for result in said):
@@ -118,9 +119,9 @@ def lines() -> Iterator[str]:
         )
 
 
-def _drawn(client: httpx.Client, provider: str) -> tuple[list[Wording], list[Wording]]:
+def _drawn(client: httpx.Client, pool: Path, provider: str) -> tuple[list[Wording], list[Wording]]:
     """Return wordings to label and their siblings, the same for the same model: those that it gets wrong."""
-    rows = [json.loads(line) for line in POOL.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in pool.read_text(encoding="utf-8").splitlines()]
     mine = [row for row in rows if row["family"].startswith(provider)]
     wrong: dict[str, list[Wording]] = defaultdict(list)
     for row, answer in zip(mine, classified(client, [row["text"] for row in mine]), strict=True):

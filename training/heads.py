@@ -1,27 +1,31 @@
-"""The quick way of retraining: the encoder stays, only the last layer learns. Seconds.
+"""The quick way of retraining: the network stays, and word pieces learn to speak beside it. Seconds.
 
 Lesson -> bundle
 
-People's labels and variants of their wordings pull, the champion's own answers on thousands of other templates hold
-(distillation: Hinton et al. 2015, section 2), and every weight is held to where it was.
+People's labels and variants of their wordings pull; the champion's own answers on thousands of other templates hold
+(distillation: Hinton et al. 2015, section 2). The table of pieces (`training.pieces`) is fitted anew to all labels each time:
+nothing adds up from run to run, and a label that is left out leaves no trace.
 """
 
 import logging
 import random
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from classifier.bundle import MODEL, NEIGHBOURS, TAXONOMY, TOKENIZER, Bundle, Manifest
 from classifier.predict.onnx import OnnxPredictor
 from training.augment import augment
 from training.calibrate import calibrate
-from training.evaluate import softmax
-from training.head import Head, fit_head, one_hot, read_head, write_head
+from training.dataset import Row
+from training.evaluate import Floats, softmax
 from training.lesson import SMOOTHING, Lesson, Memory, remembered
 from training.packing import MIN_AGREEMENT, ParityFailure, git_revision, write_manifest
+from training.pieces import Pieces, fit_pieces, one_hot, piece_counts, read_pieces, write_pieces
 from training.wordings import spread
 
 log = logging.getLogger("rebound.train")
@@ -32,28 +36,30 @@ MOST_ROWS = 6_000
 """Rows that labels and their variants may be."""
 HOLD = 2.0
 """Weight of a remembered template beside a label's 4 (`training.feedback_rows`)."""
-STAY = 0.5
-"""What moving one weight by 1 costs, in rows that are answered with certainty and wrongly by one nat."""
+COST = 0.5
+"""What it costs to let a piece speak that no remembered template has, see `training.pieces.fit_pieces`."""
+SHARED = 2.0
+"""A label counts as so many remembered templates for a piece that more labels of another category have: it is manner of speech."""
 
 
 def learn_heads(lesson: Lesson) -> Bundle:
-    """Fit a new head to the champion's encoder, and return the checked bundle around it.
+    """Fit a table of word pieces to the champion's network, and return the checked bundle around both.
 
     Raises:
         UnknownGraph: The champion was not made by this program's export.
-        ParityFailure: The new head lost its answers when it was rounded to int8.
+        ParityFailure: The table lost its answers when it was rounded to int8.
     """
     predictor = OnnxPredictor(lesson.champion, threads=2)
     memory = remembered(lesson, predictor, corpus=MEMORY, traffic=TRAFFIC)
     log.info("%d labels to learn, %d templates to remember", len(lesson.feedback.learnt), len(memory.rows))
-    head = fitted(lesson, memory, predictor, predictor)
+    pieces = fitted(lesson, memory, predictor, predictor)
     folder, source = lesson.out, lesson.champion.folder
     folder.mkdir(parents=True)
     for name in (TOKENIZER, TAXONOMY, NEIGHBOURS):
         # Neighbours stay the corpus's own: a bundle is handed on, and what people labelled is not ours to hand on.
         if (source / name).is_file():
             shutil.copy(source / name, folder / name)
-    write_head(source / MODEL, head, folder / MODEL)
+    write_pieces(source / MODEL, pieces, folder / MODEL)
     training = lesson.origin | {
         "profile": "heads",
         "rows": len(lesson.feedback.learnt) + len(memory.rows),
@@ -62,15 +68,15 @@ def learn_heads(lesson: Lesson) -> Bundle:
         "versions": {"onnx": onnx.__version__, "numpy": np.__version__},
     }
     made = _manifest(lesson, training | {"parity": {}})
-    parity = _parity(lesson, made, head, memory)
+    parity = _parity(lesson, made, pieces)
     made = _manifest(lesson, training | {"parity": parity})
     # The thresholds are the champion's: what its confidence meant the calibration makes the new one's mean, and fitting them
     # anew to the same held-back texts would move the line between suppressing and asking by chance alone.
     return calibrate(folder, made, lesson.data.dev, lesson.tests, thresholds=lesson.champion.manifest.thresholds)
 
 
-def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: OnnxPredictor) -> Head:
-    """Return a head for the learner's encoder: labels pull, what the teacher says of remembered templates holds.
+def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: OnnxPredictor) -> Pieces:
+    """Return a table for the learner's network: labels pull, what the teacher says of remembered templates holds.
 
     Every remembered template holds twice, the second time damaged as texts are on their way: there the champion's answers
     would drift first.
@@ -79,23 +85,50 @@ def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: Onnx
         lesson: Brings the labels.
         memory: What the teacher says.
         teacher: The champion.
-        learner: Has the encoder and the head to start from: the champion again, or what has learnt on from it.
+        learner: Has the network: the champion again, or what has learnt on from it.
     """
-    start = read_head(learner.bundle.folder / MODEL)
+    names = lesson.champion.manifest.categories
+    before = read_pieces(learner.bundle.folder / MODEL, len(names))
     rows = spread(lesson.feedback.learnt, seed=lesson.seed, most=MOST_ROWS)
     if not rows:
-        return start
+        return before
     chance = random.Random(lesson.seed)
     rough = [augment(row.template, chance, lang=row.lang) for row in memory.rows]
     kept = [*(row.template for row in memory.rows), *rough]
-    stated = np.vstack([memory.stated, softmax(teacher.encode(rough)[0])])
-    _, embeddings = learner.encode([*kept, *(row.template for row in rows)])
-    wanted = one_hot([row.label for row in rows], lesson.champion.manifest.categories, SMOOTHING)
+    taught = np.vstack([memory.logits, teacher.encode(rough)[0]])
+    templates = [*kept, *(row.template for row in rows)]
+    counts = piece_counts(learner, templates, len(before.rows))
+    said = np.vstack([
+        taught if learner is teacher else learner.encode(kept)[0],
+        learner.encode([row.template for row in rows])[0],
+    ]) - before.logits(counts)  # fmt: skip
     weights = np.array([row.weight for row in rows], dtype=np.float32)
     # However many labels there are, they never outweigh what is remembered.
     weights *= min(1.0, HOLD * len(memory.rows) / float(weights.sum()))
-    holds = np.full(len(kept), HOLD, dtype=np.float32)
-    return fit_head(embeddings, np.vstack([stated, wanted]), np.concatenate([holds, weights]), start, stay=STAY)
+    known = counts[: len(memory.rows)].getnnz(axis=0) + SHARED * _shared(
+        lesson.feedback.learnt, learner, len(before.rows)
+    )
+    known = np.where(counts[len(kept) :].getnnz(axis=0) > 0, known, -1)
+    return fit_pieces(
+        said,
+        counts,
+        np.vstack([softmax(taught), one_hot([row.label for row in rows], names, SMOOTHING)]),
+        np.concatenate([np.full(len(kept), HOLD, dtype=np.float32), weights]),
+        known,
+        cost=COST,
+    )
+
+
+def _shared(labels: Sequence[Row], predictor: OnnxPredictor, vocabulary: int) -> npt.NDArray[np.int64]:
+    """Return for each piece how many labels have it that are not of the category that has it most.
+
+    What a provider says whatever the cause speaks for none of them, above all for none that nobody has labelled yet.
+    """
+    has = piece_counts(predictor, [row.template for row in labels], vocabulary) > 0
+    of = np.array([row.label for row in labels])
+    per = np.stack([has[np.flatnonzero(of == label)].getnnz(axis=0) for label in sorted(set(of.tolist()))])
+    out: npt.NDArray[np.int64] = per.sum(axis=0) - per.max(axis=0)
+    return out
 
 
 def _manifest(lesson: Lesson, training: dict[str, Any]) -> Manifest:
@@ -106,15 +139,20 @@ def _manifest(lesson: Lesson, training: dict[str, Any]) -> Manifest:
     )  # fmt: skip
 
 
-def _parity(lesson: Lesson, made: Manifest, head: Head, memory: Memory) -> dict[str, float]:
-    """Compare the rounded head with the fitted one where the fitted one is at least even."""
+def _parity(lesson: Lesson, made: Manifest, pieces: Pieces) -> dict[str, float]:
+    """Compare the rounded table with the fitted one, on what it learnt from."""
     bundle = Bundle(folder=lesson.out, manifest=made, taxonomy=lesson.champion.taxonomy)
-    part = slice(0, 500)
-    served, _ = OnnxPredictor(bundle, threads=2).encode([row.template for row in memory.rows[part]])
-    fitted = head.logits(memory.embeddings[part])
-    agreement = float((served.argmax(axis=1) == fitted.argmax(axis=1)).mean())
+    served, champion = (OnnxPredictor(one, threads=2) for one in (bundle, lesson.champion))
+    templates = [row.template for row in lesson.feedback.learnt[:500]]
+    if not templates:
+        return {}
+    before = read_pieces(lesson.champion.folder / MODEL, len(made.categories))
+    counts = piece_counts(champion, templates, len(before.rows))
+    exact: Floats = champion.encode(templates)[0] - before.logits(counts) + pieces.logits(counts)
+    rounded, _ = served.encode(templates)
+    agreement = float((rounded.argmax(axis=1) == exact.argmax(axis=1)).mean())
     if agreement < MIN_AGREEMENT:
         raise ParityFailure(
-            f"the rounded head agrees with the fitted one on {agreement:.3f}, {MIN_AGREEMENT} is needed"
+            f"the rounded table agrees with the fitted one on {agreement:.3f}, {MIN_AGREEMENT} is needed"
         )
-    return {"agreement": agreement, "largest_difference": float(np.abs(served - fitted).max())}
+    return {"agreement": agreement, "largest_difference": float(np.abs(rounded - exact).max())}

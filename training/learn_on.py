@@ -23,21 +23,21 @@ from training.champion import load_champion, meet
 from training.dataset import Row
 from training.evaluate import Floats, softmax
 from training.fit import Recipe, Teacher, fine_tune
-from training.head import one_hot, write_head
 from training.heads import fitted
 from training.lesson import SMOOTHING, Lesson, Memory, remembered
+from training.pieces import one_hot, write_pieces
 from training.wordings import spread
 
 log = logging.getLogger("rebound.train")
 
 EPOCHS = 2
 RATE = 1e-4
-MEMORY, TRAFFIC = 9_000, 1_000
+MEMORY, TRAFFIC = 5_000, 1_000
 MOST_ROWS = 3_000
 """Rows that labels and their variants may be."""
 TEACHER_SHARE = 0.7
 """How much of the target is the champion's word, where people have not spoken."""
-OWN_SHARE = 0.5
+OWN_SHARE = 0.3
 """How much of the new network is its own in the end; the rest is the champion's."""
 
 
@@ -78,10 +78,10 @@ def learn_on(lesson: Lesson) -> Bundle:
 
 
 def _settled(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, made: Bundle) -> Bundle:
-    """Fit the last layer once more, to what the encoder has become (`training.heads`), and calibrate again."""
-    head = fitted(lesson, memory, teacher, OnnxPredictor(made, threads=2))
+    """Fit the table of word pieces to what the network has become (`training.heads`), and calibrate again."""
+    pieces = fitted(lesson, memory, teacher, OnnxPredictor(made, threads=2))
     model = made.folder / MODEL
-    write_head(model, head, model)
+    write_pieces(model, pieces, model)
     manifest = replace(made.manifest, files={**made.manifest.files, MODEL: sha256_of(model)})
     return calibrate(made.folder, manifest, lesson.data.dev, lesson.tests)
 

@@ -79,13 +79,11 @@ class Memory:
 
     Attributes:
         rows: The templates; a row of recent traffic has the champion's answer as its label.
-        embeddings: The champion's (n, width).
-        stated: What the champion states of them (n, categories), not calibrated.
+        logits: The champion's (n, categories), not calibrated.
     """
 
     rows: list[Row]
-    embeddings: Floats
-    stated: Floats
+    logits: Floats
 
 
 def remembered(lesson: Lesson, predictor: OnnxPredictor, *, corpus: int, traffic: int) -> Memory:
@@ -109,7 +107,7 @@ def remembered(lesson: Lesson, predictor: OnnxPredictor, *, corpus: int, traffic
     at = np.flatnonzero(keep)
     said = [names[i] for i in stated.argmax(axis=1)]
     kept = [rows[i] if rows[i].target else _as_said(rows[i], said[i]) for i in at]
-    return Memory(rows=kept, embeddings=embeddings[at], stated=stated[at])
+    return Memory(rows=kept, logits=logits[at])
 
 
 def stratified(rows: Sequence[Row], n: int, seed: int) -> list[Row]:

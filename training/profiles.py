@@ -1,6 +1,6 @@
 """The ways to a new model: from seconds to the better part of an hour.
 
-heads    the last layer learns on from the champion's
+heads    word pieces learn to speak beside the champion's network
 full     the whole network learns on from the champion
 scratch  from the base model, teachers and all
 quick    from the base model, small and soon: for tests and notebooks

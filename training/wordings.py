@@ -1,8 +1,8 @@
 """Other wordings of what people labelled, so that the wordings nobody labelled yet are learnt with them.
 
 A provider that changes its words changes them everywhere: some new notices are labelled, their siblings are not. What the
-siblings share with the labelled ones is words, seldom sentences. So most variants are a random part of a template's words:
-each word comes to speak for the category by itself.
+siblings share with the labelled ones is words, seldom sentences. So most variants are a small random part of a template's
+words: each word comes to speak for the category by itself.
 """
 
 import random
@@ -14,7 +14,7 @@ from training.dataset import Row
 
 VARIANTS = 24
 _LEAST_WORDS = 4
-_PART = (0.5, 0.9)
+_PART = (0.1, 0.5)
 
 
 def variants(row: Row, chance: random.Random, n: int = VARIANTS) -> list[str]:
@@ -26,7 +26,7 @@ def variants(row: Row, chance: random.Random, n: int = VARIANTS) -> list[str]:
 
 
 def part_of(template: str, chance: random.Random) -> str:
-    """Return half to nine tenths of a template's words, in their order; a text without blanks loses characters."""
+    """Return a tenth to a half of a template's words, in their order; a text without blanks loses characters."""
     words = template.split(" ")
     units, glue = (words, " ") if len(words) >= _LEAST_WORDS else (list(template), "")
     if len(units) < _LEAST_WORDS:
