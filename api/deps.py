@@ -113,6 +113,8 @@ async def _place() -> AsyncIterator[None]:
 
 AsideDep = Depends(_place, scope="function", max_concurrency=12)
 """For routers whose requests are not classification; AnyIO has 40 threads for all."""
+ModelsDep = Depends(_place, scope="function", max_concurrency=4)
+"""Likewise, apart from the others: whoever rolls back does not wait behind feedback that waits for the database."""
 LiveDep = Annotated[Live, Depends(_live)]
 PartsDep = Annotated[Parts, Depends(_parts)]
 MemoryDep = Annotated[Memory, Depends(_memory)]

@@ -97,9 +97,10 @@ def catch_up(settings: Settings, books: Books) -> None:
 
     Raises:
         RegistryUnavailable: The server does not answer.
-        BundleRefused, ModelConflict: What the alias names is damaged, or is not what the shelf has under that label.
+        ModelNotFound: What the alias names is no model of ours.
+        BundleRefused: What the alias names is damaged.
     """
-    if settings.bundle_dir is not None or settings.tracking_server is None:
+    if settings.bundle_dir is not None or not books.registry.followed:
         return
     version = books.registry.aliases().get(CHAMPION)
     if version is None or (label := books.registry.label_of(version)) == answering(books):
@@ -108,7 +109,7 @@ def catch_up(settings: Settings, books: Books) -> None:
         fetch(books, label, version)
         books.shelf.point(CHAMPION, label, why=f"version {version} in MLflow")
     except BundleOutdated as error:
-        log.warning("what MLflow calls champion is of an older program, the shipped model answers: %s", error)
+        log.warning("what MLflow calls champion is of another program, %s answers here: %s", answering(books), error)
 
 
 def adopt(books: Books, bundle: Bundle) -> ModelVersionRow:
@@ -130,8 +131,10 @@ def adopt(books: Books, bundle: Bundle) -> ModelVersionRow:
             found = ModelRepository(session).get(label)
     if found is None:
         raise ModelNotFound(f"{label} was registered a moment ago and is gone")
-    # A roll-back over HTTP moves shelf and store; MLflow, to which serving does not write, hears of it here.
-    books.registry.point(CHAMPION, found.registry_version or "")
+    # A roll-back over HTTP moves shelf and store; MLflow, to which serving does not write, hears of it here. A tracking
+    # server's alias is never put right: it is the one that decides.
+    if not books.registry.followed and (version := books.registry.version_of(bundle)) is not None:
+        books.registry.point(CHAMPION, version)
     return found
 
 

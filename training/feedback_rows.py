@@ -4,8 +4,8 @@
 
 Which label is kept out is decided by when it was given and by its words, never by what comes later: a template stays on its
 side of the line from run to run, and its near-duplicates follow it, so that what is judged was not learnt by the model
-before either. (A template that is labelled anew, or one that later words tie to an older one, may change sides.) Whoever
-gave such a label loses nothing: its pin goes on holding.
+before either. (A template may change sides where it is labelled anew, where later words tie it to an older one, or where labels
+with earlier ids come to count later, out of quarantine.) Whoever gave such a label loses nothing: its pin goes on holding.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SOURCE = "feedback"
 ALL_LEARNT = 9
 """So many labels, the first ones, are all learnt from: they are too dear, and one text would decide."""
 HELD_OUT_ONE_IN = 5
-"""Of the later ones, one in so many is kept out."""
+"""Of the later ones, one in so many is kept out, and never more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +91,11 @@ def _held_out(labels: Sequence[AgreedLabel]) -> frozenset[str]:
     """Return the templates that are kept out, of labels in the order in which they were given."""
     templates = [label.text for label in labels]
     kept_out: dict[int, bool] = {}  # by group: where its first template went, the others follow
-    out = []
+    out: list[str] = []
     for place, (template, group) in enumerate(zip(templates, group_templates(templates), strict=True)):
         lot = int(template_id(template), 16) % HELD_OUT_ONE_IN == 0
-        if kept_out.setdefault(group, place >= ALL_LEARNT and lot):
+        # A provider's new wording may be one large group: whatever it is, most of it is learnt.
+        if kept_out.setdefault(group, place >= ALL_LEARNT and lot) and len(out) < (place + 1) // HELD_OUT_ONE_IN:
             out.append(template)
     return frozenset(out)
 

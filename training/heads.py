@@ -68,7 +68,7 @@ def learn_heads(lesson: Lesson) -> Bundle:
         "versions": {"onnx": onnx.__version__, "numpy": np.__version__},
     }
     made = _manifest(lesson, training | {"parity": {}})
-    parity = _parity(lesson, made, pieces)
+    parity = _parity(lesson, made, pieces, memory)
     made = _manifest(lesson, training | {"parity": parity})
     # The thresholds are the champion's: what its confidence meant the calibration makes the new one's mean, and fitting them
     # anew to the same held-back texts would move the line between suppressing and asking by chance alone.
@@ -91,7 +91,7 @@ def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: Onnx
     before = read_pieces(learner.bundle.folder / MODEL, len(names))
     rows = spread(lesson.feedback.learnt, seed=lesson.seed, most=MOST_ROWS)
     if not rows:
-        return before
+        return Pieces(rows=np.zeros_like(before.rows))
     chance = random.Random(lesson.seed)
     rough = [augment(row.template, chance, lang=row.lang) for row in memory.rows]
     kept = [*(row.template for row in memory.rows), *rough]
@@ -139,13 +139,11 @@ def _manifest(lesson: Lesson, training: dict[str, Any]) -> Manifest:
     )  # fmt: skip
 
 
-def _parity(lesson: Lesson, made: Manifest, pieces: Pieces) -> dict[str, float]:
-    """Compare the rounded table with the fitted one, on what it learnt from."""
+def _parity(lesson: Lesson, made: Manifest, pieces: Pieces, memory: Memory) -> dict[str, float]:
+    """Compare the rounded table with the fitted one, on what it learnt from and on what it is to remember."""
     bundle = Bundle(folder=lesson.out, manifest=made, taxonomy=lesson.champion.taxonomy)
     served, champion = (OnnxPredictor(one, threads=2) for one in (bundle, lesson.champion))
-    templates = [row.template for row in lesson.feedback.learnt[:500]]
-    if not templates:
-        return {}
+    templates = [row.template for row in (*lesson.feedback.learnt[:500], *memory.rows[:500])]
     before = read_pieces(lesson.champion.folder / MODEL, len(made.categories))
     counts = piece_counts(champion, templates, len(before.rows))
     exact: Floats = champion.encode(templates)[0] - before.logits(counts) + pieces.logits(counts)

@@ -99,14 +99,17 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
     """Make the champion before the champion again, and set the pins again that were released for the one that goes.
 
     Raises:
-        ModelNotFound: There was none before.
+        ModelNotFound: There was none before, or another machine knows which.
         BundleRefused: Its bundle is damaged; nothing was moved.
         RegistryUnavailable, StoreUnavailable: Nothing was moved, unless it fell silent this very moment.
         ModelFixed: See `movable`.
     """
     movable(settings)
-    catch_up(settings, books)
     before = answering(books)
+    if books.registry.followed:
+        version = books.registry.aliases().get(CHAMPION)
+        if version is not None and books.registry.label_of(version) != before:
+            raise ModelNotFound("another machine promoted the champion: roll back there, or move the alias in MLflow")
     # The same command again would go one model further back: all three books must answer before the first is moved.
     books.registry.check()
     with books.store.reading() as session:

@@ -111,20 +111,23 @@ class Registry:
         return str(version.version)
 
     def version_of(self, bundle: Bundle) -> str | None:
-        """Return the number of the newest version with a bundle's label; None if it was never registered.
+        """Return the number of the newest version that is a bundle; None if it was never registered.
 
         Raises:
-            ModelConflict: Another bundle was registered with that label: two trainers share one registered model.
+            ModelConflict: Only other bundles were registered with its label: two trainers share one registered model.
         """
         label = bundle.manifest.label
         with self._speaking() as client:
             found = client.search_model_versions(f"name = '{self._model}' and tags.{_LABEL} = '{label}'")
-        newest = max(found, key=lambda version: int(version.version), default=None)
-        if newest is None:
-            return None
-        if newest.tags.get(_DIGEST) not in (None, bundle_digest(bundle)):
-            raise ModelConflict(f"version {newest.version} of {self._model} is another bundle with the label {label}")
-        return str(newest.version)
+        same = [version for version in found if version.tags.get(_DIGEST) in (None, bundle_digest(bundle))]
+        if found and not same:
+            raise ModelConflict(f"version {found[0].version} of {self._model} is another bundle with the label {label}")
+        return max((str(version.version) for version in same), key=int, default=None)
+
+    @property
+    def followed(self) -> bool:
+        """Whether it is a tracking server, whose aliases serving follows: they decide, and this machine's shelf does not."""
+        return self._uri.startswith(("http://", "https://"))
 
     def labels(self) -> set[str]:
         """Return the labels of all registered versions."""

@@ -58,7 +58,7 @@ def model_card(bundle: Bundle) -> str:
         f"{len(manifest.categories)} categories, taxonomy {manifest.taxonomy}, normaliser {manifest.normaliser_version}, "
         f"temperature {manifest.temperature:.3f}, smoothing {manifest.smoothing:.3f}, bundle {size / 1e6:.1f} MB, "
         f"{manifest.training['rows']} training rows, seed {manifest.training['seed']}, "
-        f"int8 agrees with torch on {manifest.training['parity']['agreement']:.3f} of the development rows.",
+        f"rounded to int8 it agrees on {manifest.training['parity']['agreement']:.3f} of the texts compared.",
         "",
         "| set | " + " | ".join(_COLUMNS) + " |",
         "|---" * (len(_COLUMNS) + 1) + "|",

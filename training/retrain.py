@@ -237,6 +237,7 @@ class _Run:
 
     def _overtaken(self, champion: Bundle) -> bool:
         """Whether a person moved the champion meanwhile, by promotion or roll-back: their word is newer than the run's start."""
+        catch_up(self.job.settings, self.books)
         now = answering(self.books)
         if now == champion.manifest.label:
             return False

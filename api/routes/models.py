@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api import model_schemas as schemas
-from api.deps import AsideDep, BodyDep, CallerDep, LimitParam, LiveDep, MemoryDep, decode_json
+from api.deps import BodyDep, CallerDep, LimitParam, LiveDep, MemoryDep, ModelsDep, decode_json
 from api.memory import Memory
 from classifier.errors import InvalidInput, ModelFixed, ReboundError, Unauthorized
 from classifier.feedback.learned import restore_released
@@ -18,7 +18,7 @@ from classifier.store import Compared, Difference, ModelRepository, ShadowReposi
 from classifier.store.models import RETIRED
 from classifier.store.tables import ModelVersionRow
 
-router = APIRouter(prefix="/v1", tags=["models"], dependencies=[AsideDep])
+router = APIRouter(prefix="/v1", tags=["models"], dependencies=[ModelsDep])
 log = structlog.get_logger()
 _MOST_WORDS = 300
 

@@ -333,6 +333,13 @@ def test_labels_of_a_person_can_be_left_out_and_the_model_is_rebuilt_from_one_th
     assert training["start"] == SHIPPED
 
 
+def test_a_model_can_be_rebuilt_where_nobody_is_left_who_said_anything(place):
+    place.labelled([("550 5.1.1 no such user here at all", "mailbox_full")], who="by:mallory", pinned=False)
+    outcome = retrain(place.job(leaving=Leaving(who=("by:mallory",))))
+    assert (outcome.state, outcome.objections) == ("registered", [])
+    assert place.shelf.bundle(outcome.model).manifest.training["feedback_rows"] == 0
+
+
 def test_whom_the_champion_leaves_out_later_runs_leave_out_too(place, monkeypatch):
     def fail(_, lesson, __):
         raise RuntimeError(f"{len(lesson.feedback.rows)} labels are learnt from")

@@ -47,7 +47,7 @@ def test_few_labels_are_all_learnt_from():
 
 def test_of_many_labels_about_a_fifth_is_kept_out():
     found = feedback_of(agreed(*MANY), categories=NAMES)
-    assert 0 < len(found.held_out) <= len(MANY) / 3
+    assert 0 < len(found.held_out) <= len(MANY) / 5
     assert {row.template for row in found.rows} == set(MANY)
     assert not {row.template for row in found.learnt} & {row.template for row in found.held_out}
 
@@ -68,6 +68,12 @@ def test_whatever_is_labelled_later_what_was_learnt_is_never_judged():
         judged |= {row.template for row in found.held_out}
     assert judged
     assert not learnt & judged
+
+
+def test_of_one_wording_in_many_dresses_most_is_learnt():
+    dresses = [f"55{n % 5} 5.2.{n} the jasmin crate of this cart holds no more" for n in range(40)]
+    found = feedback_of(agreed(*MANY[:9], *dresses), categories=NAMES)
+    assert len(found.held_out) <= (9 + len(dresses)) / 5
 
 
 def test_near_duplicates_stay_on_one_side():
