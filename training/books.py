@@ -30,16 +30,26 @@ NO_LABELS = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """The three places that know which model is what."""
+    """The three places that know which model is what.
+
+    Attributes:
+        followed: Whether the registry is a tracking server, whose aliases decide what is served, not this machine's shelf.
+    """
 
     store: Store
     shelf: ModelShelf
     registry: Registry
+    followed: bool
 
 
 def books_of(settings: Settings, store: Store) -> Books:
     """Return the books that the settings name."""
-    return Books(store=store, shelf=shelf_of(settings), registry=registry_of(settings))
+    return Books(
+        store=store,
+        shelf=shelf_of(settings),
+        registry=registry_of(settings),
+        followed=settings.tracking_server is not None,
+    )
 
 
 def serving(settings: Settings) -> Bundle:
@@ -100,7 +110,7 @@ def catch_up(settings: Settings, books: Books) -> None:
         ModelNotFound: What the alias names is no model of ours.
         BundleRefused: What the alias names is damaged.
     """
-    if settings.bundle_dir is not None or not books.registry.followed:
+    if settings.bundle_dir is not None or not books.followed:
         return
     version = books.registry.aliases().get(CHAMPION)
     if version is None or (label := books.registry.label_of(version)) == answering(books):
@@ -133,7 +143,7 @@ def adopt(books: Books, bundle: Bundle) -> ModelVersionRow:
         raise ModelNotFound(f"{label} was registered a moment ago and is gone")
     # A roll-back over HTTP moves shelf and store; MLflow, to which serving does not write, hears of it here. A tracking
     # server's alias is never put right: it is the one that decides.
-    if not books.registry.followed and (version := books.registry.version_of(bundle)) is not None:
+    if not books.followed and (version := books.registry.version_of(bundle)) is not None:
         books.registry.point(CHAMPION, version)
     return found
 

@@ -106,7 +106,7 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
     """
     movable(settings)
     before = answering(books)
-    if books.registry.followed:
+    if books.followed:
         version = books.registry.aliases().get(CHAMPION)
         if version is not None and books.registry.label_of(version) != before:
             raise ModelNotFound("another machine promoted the champion: roll back there, or move the alias in MLflow")

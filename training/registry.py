@@ -124,11 +124,6 @@ class Registry:
             raise ModelConflict(f"version {found[0].version} of {self._model} is another bundle with the label {label}")
         return max((str(version.version) for version in same), key=int, default=None)
 
-    @property
-    def followed(self) -> bool:
-        """Whether it is a tracking server, whose aliases serving follows: they decide, and this machine's shelf does not."""
-        return self._uri.startswith(("http://", "https://"))
-
     def labels(self) -> set[str]:
         """Return the labels of all registered versions."""
         with self._speaking() as client:
