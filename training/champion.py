@@ -60,11 +60,6 @@ class _Graph:
         return np.asarray((quantised - zero) * self.tensors[f"{name}_scale"], dtype=np.float32)
 
 
-def average(net: BounceNet, other: BounceNet) -> BounceNet:
-    """Put a network halfway between itself and the one that it started from, and return it."""
-    return meet(net, other, share=0.5)
-
-
 def meet(net: BounceNet, other: BounceNet, *, share: float) -> BounceNet:
     """Put a network between itself and the one that it started from, and return it.
 

@@ -32,6 +32,7 @@ class Row:
         target: Category id to share; two categories where a text is ambiguous; shares sum to 1.
         lang, source: As in `Example`.
         weight: How much it counts.
+        cause: As in `Example`.
     """
 
     template: str
@@ -39,6 +40,7 @@ class Row:
     lang: str
     source: str
     weight: float
+    cause: str = ""
 
     @property
     def label(self) -> str:
@@ -117,6 +119,7 @@ def of_authored(examples: Iterable[Example]) -> list[Row]:
             lang=e.lang,
             source=e.source,
             weight=e.weight,
+            cause=e.cause,
         )
         for e in examples
     ]

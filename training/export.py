@@ -18,6 +18,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from tokenizers import Tokenizer
 
 from classifier.predict.onnx import OnnxPredictor
+from training.dataset import Row
 from training.evaluate import softmax
 from training.fit import predict
 from training.graph import PlainNet
@@ -90,10 +91,8 @@ def check_parity(
     return parity
 
 
-def write_neighbours(
-    path: Path, texts: Sequence[str], labels: Sequence[str], embeddings: npt.NDArray[np.float32], *, width: int = 64
-) -> None:
-    """Write labelled templates with their embeddings, projected to `width` dimensions and rounded to int8.
+def write_neighbours(path: Path, rows: Sequence[Row], embeddings: npt.NDArray[np.float32], *, width: int = 64) -> None:
+    """Write labelled templates, their causes, and their embeddings, projected to `width` dimensions and rounded to int8.
 
     Only texts of our own corpus belong here: a bundle is handed on, and what others wrote is not ours to hand on.
     """
@@ -104,8 +103,9 @@ def write_neighbours(
     projected /= np.linalg.norm(projected, axis=1, keepdims=True) + 1e-9
     np.savez_compressed(
         path,
-        texts=np.array(texts),
-        labels=np.array(labels),
+        texts=np.array([row.template for row in rows]),
+        labels=np.array([row.label for row in rows]),
+        causes=np.array([row.cause for row in rows]),
         mean=mean.astype(np.float32),
         projection=projection,
         vectors=np.round(projected * 127).astype(np.int8),

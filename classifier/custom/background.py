@@ -1,6 +1,8 @@
 """What is no category of any user: labelled templates of the bundle, encoded once and kept in the data folder.
 
 bundle -> a stratified sample of its templates -> Space + background rows -> REBOUND_DATA_DIR/taxonomies/.background/
+
+The space is measured inside fine causes, where the bundle names them: a user's category is told apart by what causes differ in.
 """
 
 import os
@@ -23,12 +25,15 @@ from classifier.predict.words import WordTable, word_table
 
 Floats = npt.NDArray[np.float32]
 PER_CATEGORY = 40
+PER_CAUSE = 4
+FEWEST_TOLD = 400
+"""Texts whose causes are known, from which on the space is that of causes; with fewer, it is that of categories."""
 FOR_RARITY = 3_000
 SHRINKAGE = 0.3
 """Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
 STANDARD_WEIGHT = 0.7
 WORD_WEIGHT = 1.0
-_VERSION = 3
+_VERSION = 4
 """Of what is kept in the file: a change of the lines above or of `Space.features` is a change of this."""
 
 
@@ -95,15 +100,31 @@ def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable) -> dict[str, F
         raise BundleRefused(f"{bundle.folder}: brings no labelled templates: user categories cannot be learned")
     with np.load(bundle.folder / NEIGHBOURS, allow_pickle=False) as file:
         texts, labels = file["texts"], file["labels"]
+        causes = file["causes"] if "causes" in file else np.full(len(texts), "")
     chosen = stratified(labels, PER_CATEGORY)
-    encoded = encode_all(model, [str(text) for text in texts[chosen]])
+    words = word_table(bundle.folder / MODEL)
     spread = texts[np.linspace(0, len(texts) - 1, min(FOR_RARITY, len(texts))).astype(int)]
     rarity = _rarity(model, [str(text) for text in spread], len(words))
-    embeddings = np.array([e.embedding for e in encoded], dtype=np.float32)
-    sums = np.stack([words.weighted_sum(e.ids, rarity) for e in encoded if e.ids is not None])
-    mean, whiten = _whitened(embeddings, labels[chosen])
-    word_mean, word_whiten = _whitened(sums, labels[chosen])
-    made = {"mean": mean, "whiten": whiten, "word_mean": word_mean, "word_whiten": word_whiten, "rarity": rarity}
+
+    def vectors(where: npt.NDArray[np.int64]) -> tuple[list[Encoded], Floats, Floats]:
+        encoded = encode_all(model, [str(text) for text in texts[where]])
+        embeddings = np.array([e.embedding for e in encoded], dtype=np.float32)
+        return encoded, embeddings, np.stack([words.weighted_sum(e.ids, rarity) for e in encoded if e.ids is not None])
+
+    encoded, embeddings, sums = vectors(chosen)
+    grouped = embeddings, sums, labels[chosen]
+    told = np.flatnonzero(causes != "")
+    if len(told) >= FEWEST_TOLD:
+        told = told[stratified(causes[told], PER_CAUSE)]
+        grouped = *vectors(told)[1:], causes[told]
+    whiten, word_whiten = (whitening(rows, grouped[2]) for rows in grouped[:2])
+    made = {
+        "mean": embeddings.mean(axis=0),
+        "whiten": whiten,
+        "word_mean": sums.mean(axis=0),
+        "word_whiten": word_whiten,
+    }
+    made["rarity"] = rarity
     return made | {"rows": _space(made, words).features(encoded)}
 
 
@@ -140,14 +161,17 @@ def _rarity(model: OnnxPredictor, texts: Sequence[str], pieces: int) -> Floats:
     return rarity
 
 
-def _whitened(rows: Floats, labels: npt.NDArray[np.str_]) -> tuple[Floats, Floats]:
-    """Return mean and whitening matrix: differences inside categories come to count as much as those between them."""
+def whitening(rows: Floats, groups: npt.NDArray[np.str_]) -> Floats:
+    """Return the matrix after which rows differ inside their groups equally in all directions.
+
+    What varies where the meaning does not, wrappers and manners, comes to count little, and what is constant there much.
+    """
     inside = rows.copy()
-    for label in set(labels.tolist()):
-        inside[labels == label] -= rows[labels == label].mean(axis=0)
+    for group in set(groups.tolist()):
+        inside[groups == group] -= rows[groups == group].mean(axis=0)
     spread, directions = np.linalg.eigh(inside.T @ inside / len(rows))
     scale = 1 / np.sqrt(spread + SHRINKAGE * spread.mean())
-    return rows.mean(axis=0), ((directions * scale) @ directions.T).astype(np.float32)
+    return np.asarray((directions * scale) @ directions.T, dtype=np.float32)
 
 
 def write_atomically(path: Path, arrays: "dict[str, npt.NDArray[np.float32]]") -> None:

@@ -27,7 +27,7 @@ class Space:
     """Where heads of one bundle work: what is usual in bounces is taken out, what tells wordings apart is spread out.
 
     Attributes:
-        mean, whiten: Of the encoder's pooled vectors, inside the standard categories.
+        mean, whiten: Of the encoder's pooled vectors; whitened inside causes that are finer than the categories.
         word_mean, word_whiten: Of the weighted sums of word vectors.
         rarity: Weight of each word piece: the rarer in bounces, the more it says.
         word_weight: Length of the words' vector beside the encoder's, which has length 1.

@@ -123,7 +123,6 @@ class LabelRepository:
         taxonomy: str,
         *,
         since: tuple[int, datetime] | None = None,
-        until_id: int | None = None,
         without_sources: Collection[str] = (),
         without_who: Collection[str] = (),
     ) -> list[AgreedLabel]:
@@ -135,12 +134,10 @@ class LabelRepository:
             taxonomy: Name of the taxonomy.
             since: Only templates that got a label with a higher id than this, or one that a second person let in after
                 this time: it keeps the id that it was given before it waited. None for all.
-            until_id: Labels with a higher id are not looked at, so that a run that is resumed reads what it read before.
             without_sources: As if labels from there had never been given.
             without_who: As if labels by these people had never been given.
         """
-        conditions = [] if until_id is None else [LabelRow.id <= until_id]
-        conditions += _but(without_sources, without_who)
+        conditions = _but(without_sources, without_who)
         found = (_agreement(template, counted) for template, counted in self._by_template(taxonomy, *conditions))
         return [label for label in found if label is not None and (since is None or _newer(label, *since))]
 

@@ -386,6 +386,13 @@ def test_too_few_new_labels_ask_for_no_run(place):
     assert place.runs() == []
 
 
+def test_labels_that_are_left_out_ask_for_no_run(place):
+    place.labelled(pairs(LABELLED), who="by:mallory")
+    assert retrain(place.job(if_needed=True)).reason.startswith("9 templates were labelled anew")
+    left_out = retrain(place.job(if_needed=True, leaving=Leaving(who=("by:mallory",))))
+    assert left_out.reason.startswith("0 templates were labelled anew")
+
+
 def test_a_failed_run_is_noted_with_its_reason_and_without_addresses(place, monkeypatch):
     def fail(*_):
         raise RuntimeError("out of memory at ann@example.org")
