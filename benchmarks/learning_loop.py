@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ import httpx2 as httpx
 from benchmarks.served import SCRIPTS, served
 
 POOL = Path(__file__).parents[1] / "tests/data/simulation/measure.jsonl"
+PROVIDERS = ("tarn", "ostrava", "bellwether")
 PROVIDER = "ostrava"
-FAMILIES, WORDINGS = 3, 10
-"""So many causes, and of each so many wordings; people label two of three."""
+WORDINGS = 30
+"""So many that the champion gets wrong, of as few causes as have so many; people label two of three."""
 _PATIENCE_SECONDS = 20
 
 
@@ -108,12 +109,12 @@ def classified(client: httpx.Client, texts: Sequence[str]) -> list[dict[str, Any
 
 def lines() -> Iterator[str]:
     """Yield one line a profile for `make bench`."""
-    for profile in ("heads", "full"):
+    for profile, provider in [*(("heads", one) for one in PROVIDERS), ("full", PROVIDER)]:
         with TemporaryDirectory() as folder:
-            loop = play(profile, Path(folder))
+            loop = play(profile, Path(folder), provider=provider)
         before, after = loop.frozen
         yield (
-            f"{f'new wordings, labels to new model, {profile}, s':44} {loop.seconds:12.1f}      "
+            f"{f'new wordings of {provider}, {profile}, s':44} {loop.seconds:12.1f}      "
             f"pinned {loop.pinned} of {loop.labelled}, siblings {loop.learnt} of {loop.siblings}, "
             f"test set {before:.4f} -> {after:.4f}, {loop.run['state']}"
         )
@@ -127,12 +128,22 @@ def _drawn(client: httpx.Client, pool: Path, provider: str) -> tuple[list[Wordin
     for row, answer in zip(mine, classified(client, [row["text"] for row in mine]), strict=True):
         if answer["category"] != row["label"]:
             wrong[row["family"]].append(Wording(row["text"], row["label"]))
-    enough = [some[:WORDINGS] for _, some in sorted(wrong.items()) if len(some) >= WORDINGS][:FAMILIES]
-    if len(enough) < FAMILIES:
-        raise RuntimeError(f"the champion gets too few wordings of {provider} wrong")
-    drawn = [wording for some in enough for wording in some]
+    drawn = _dealt(sorted(wrong.values(), key=len, reverse=True))
+    if len(drawn) < WORDINGS:
+        raise RuntimeError(f"the champion gets {len(drawn)} wordings of {provider} wrong, {WORDINGS} are needed")
     siblings = drawn[2::3]
     return [wording for wording in drawn if wording not in siblings], siblings
+
+
+def _dealt(causes: Sequence[list[Wording]]) -> list[Wording]:
+    """Return the wordings of the fewest causes that have enough, as many of each as may be, cause after cause."""
+    chosen: list[list[Wording]] = []
+    for cause in causes:
+        if sum(map(len, chosen)) < WORDINGS:
+            chosen.append(cause)
+    turns = sorted((turn, place) for place, cause in enumerate(chosen) for turn in range(len(cause)))
+    taken = Counter(place for _, place in turns[:WORDINGS])
+    return [wording for place, cause in enumerate(chosen) for wording in cause[: taken[place]]]
 
 
 def _right(client: httpx.Client, wordings: Sequence[Wording]) -> int:

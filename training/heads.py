@@ -1,4 +1,4 @@
-"""The quick way of retraining: the network stays, word pieces learn to speak beside it, and its vectors are read anew. Seconds.
+"""The quick way of retraining: the network stays, and word pieces learn to speak beside it. Seconds.
 
 Lesson -> bundle
 
@@ -25,7 +25,7 @@ from training.dataset import Row
 from training.evaluate import Floats, softmax
 from training.lesson import SMOOTHING, Lesson, Memory, remembered
 from training.packing import MIN_AGREEMENT, ParityFailure, git_revision, write_manifest
-from training.pieces import Lens, Pieces, fit_pieces, one_hot, piece_counts, read_pieces, write_pieces
+from training.pieces import Pieces, fit_pieces, one_hot, piece_counts, read_pieces, write_pieces
 from training.wordings import spread
 
 log = logging.getLogger("rebound.train")
@@ -38,8 +38,6 @@ HOLD = 2.0
 """Weight of a remembered template beside a label's 4 (`training.feedback_rows`)."""
 COST = 0.5
 """What it costs to let a piece speak that no remembered template has, see `training.pieces.fit_pieces`."""
-STAY = 2.0
-"""What it costs to read pooled vectors otherwise than the champion does, see `training.pieces.fit_pieces`."""
 SHARED = 2.0
 """A label counts as so many remembered templates for a piece that more labels of another category have: it is manner of speech."""
 
@@ -93,14 +91,17 @@ def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: Onnx
     before = read_pieces(learner.bundle.folder / MODEL, len(names))
     rows = spread(lesson.feedback.learnt, seed=lesson.seed, most=MOST_ROWS)
     if not rows:
-        return Pieces.silent(len(before.rows), *before.slope.shape)
+        return Pieces(rows=np.zeros_like(before.rows))
     chance = random.Random(lesson.seed)
     rough = [augment(row.template, chance, lang=row.lang) for row in memory.rows]
     kept = [*(row.template for row in memory.rows), *rough]
     taught = np.vstack([memory.logits, teacher.encode(rough)[0]])
     templates = [*kept, *(row.template for row in rows)]
     counts = piece_counts(learner, templates, len(before.rows))
-    said, vectors = learner.encode(templates)
+    said = np.vstack([
+        taught if learner is teacher else learner.encode(kept)[0],
+        learner.encode([row.template for row in rows])[0],
+    ]) - before.logits(counts)  # fmt: skip
     weights = np.array([row.weight for row in rows], dtype=np.float32)
     # However many labels there are, they never outweigh what is remembered.
     weights *= min(1.0, HOLD * len(memory.rows) / float(weights.sum()))
@@ -109,15 +110,12 @@ def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: Onnx
     )
     known = np.where(counts[len(kept) :].getnnz(axis=0) > 0, known, -1)
     return fit_pieces(
-        said - before.logits(counts, vectors),
+        said,
         counts,
-        vectors,
         np.vstack([softmax(taught), one_hot([row.label for row in rows], names, SMOOTHING)]),
         np.concatenate([np.full(len(kept), HOLD, dtype=np.float32), weights]),
         known,
-        Lens.of(vectors[: len(memory.rows)], [row.label for row in memory.rows]),
         cost=COST,
-        stay=STAY,
     )
 
 
@@ -148,8 +146,7 @@ def _parity(lesson: Lesson, made: Manifest, pieces: Pieces, memory: Memory) -> d
     templates = [row.template for row in (*lesson.feedback.learnt[:500], *memory.rows[:500])]
     before = read_pieces(lesson.champion.folder / MODEL, len(made.categories))
     counts = piece_counts(champion, templates, len(before.rows))
-    said, vectors = champion.encode(templates)
-    exact: Floats = said - before.logits(counts, vectors) + pieces.logits(counts, vectors)
+    exact: Floats = champion.encode(templates)[0] - before.logits(counts) + pieces.logits(counts)
     rounded, _ = served.encode(templates)
     agreement = float((rounded.argmax(axis=1) == exact.argmax(axis=1)).mean())
     if agreement < MIN_AGREEMENT:

@@ -1,11 +1,10 @@
 """What single word pieces say for themselves: a table beside the network, and how it is fitted, written and read.
 
-    logits of a text = what the network says + the sum of its pieces' rows + its pooled vector times a slope, and an offset
+    logits of a text = what the network says + the sum of its pieces' rows
 
 The network reads meaning, and meaning it learnt from thousands of texts; a provider's new vocabulary it has never seen. A
 table with a row for each word piece learns that from a handful of labels in a second, without torch, and leaves alone
-whatever lacks those pieces: the more templates a piece is known from, the dearer it is to let it speak. What new wordings share
-beside words is where the network puts them; there the slope reads it anew.
+whatever lacks those pieces: the more templates a piece is known from, the dearer it is to let it speak.
 """
 
 import shutil
@@ -21,15 +20,11 @@ from scipy import sparse
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from classifier.custom.background import whitening
 from classifier.predict.onnx import OnnxPredictor
 from training.evaluate import Floats, softmax
 
 _ROWS, _SCALE = "pieces.weight_quantized", "pieces.weight_scale"
-_SLOPE, _OFFSET = "pieces.slope", "pieces.offset"
-_VECTOR = "embedding"
 _LOGITS, _NETWORK = "logits", "network_logits"
-_AXES = {"pieces.axis_1": np.array([1]), "pieces.axis_2": np.array([2])}
 _IDS, _MASK = "input_ids", "attention_mask"
 _WORDS = ("words.weight_quantized", "words.weight")
 MOST_STEPS = 300
@@ -41,59 +36,17 @@ class UnknownGraph(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Pieces:
-    """A table of what word pieces say, and how pooled vectors are read beside.
+    """A table of what word pieces say.
 
     Attributes:
         rows: (vocabulary, categories): added to the logits wherever the piece stands.
-        slope: (width, categories): times the pooled vector, added to the logits.
-        offset: (categories,): added to the logits.
     """
 
     rows: Floats
-    slope: Floats
-    offset: Floats
 
-    @staticmethod
-    def silent(vocabulary: int, width: int, categories: int) -> "Pieces":
-        """Return a table that adds nothing."""
-        return Pieces(
-            rows=np.zeros((vocabulary, categories), dtype=np.float32),
-            slope=np.zeros((width, categories), dtype=np.float32),
-            offset=np.zeros(categories, dtype=np.float32),
-        )
-
-    def logits(self, counts: sparse.csr_matrix, vectors: Floats) -> Floats:
-        """Return what the table adds (n, categories) to the logits of texts with these pieces and pooled vectors."""
-        return np.asarray(counts @ self.rows + vectors @ self.slope + self.offset, dtype=np.float32)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Lens:
-    """Pooled vectors as a fit sees them: what varies inside categories equally wide in all directions, and of length 1 in the mean.
-
-    Attributes:
-        mean: (width,).
-        whiten: (width, width).
-    """
-
-    mean: Floats
-    whiten: Floats
-
-    @staticmethod
-    def of(vectors: Floats, labels: Sequence[str]) -> "Lens":
-        """Return the lens for a model, by its vectors of some labelled texts."""
-        mean = vectors.mean(axis=0)
-        whiten = whitening(vectors, np.array(labels))
-        return Lens(mean=mean, whiten=whiten / np.linalg.norm((vectors - mean) @ whiten, axis=1).mean())
-
-    def points(self, vectors: Floats) -> Floats:
-        """Return vectors (n, width) as they are seen."""
-        return np.asarray((vectors - self.mean) @ self.whiten, dtype=np.float32)
-
-    def undone(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Return slope and offset by which plain vectors give what seen ones times weights (width, categories) give."""
-        slope = np.asarray(self.whiten @ weights, dtype=np.float32)
-        return slope, np.asarray(-self.mean @ slope, dtype=np.float32)
+    def logits(self, counts: sparse.csr_matrix) -> Floats:
+        """Return what the table adds (n, categories) to the logits of texts."""
+        return np.asarray(counts @ self.rows, dtype=np.float32)
 
 
 def piece_counts(predictor: OnnxPredictor, templates: Sequence[str], vocabulary: int) -> sparse.csr_matrix:
@@ -109,53 +62,44 @@ def piece_counts(predictor: OnnxPredictor, templates: Sequence[str], vocabulary:
 def fit_pieces(
     said: Floats,
     counts: sparse.csr_matrix,
-    vectors: Floats,
     targets: Floats,
     weights: Floats,
     known: npt.NDArray[np.floating],
-    lens: Lens,
     *,
     cost: float,
-    stay: float,
 ) -> Pieces:
     """Return the table with the least weighted cross-entropy, as small as may be.
 
     Args:
         said: Logits (n, categories) without a table.
         counts: Pieces of the texts (n, vocabulary).
-        vectors: Pooled vectors of the texts (n, width).
         targets: Shares (n, categories) that sum to 1.
         weights: How much each row counts, above 0.
         known: How well each piece is known (vocabulary): from how many templates; a piece of which it is -1 stays silent.
-        lens: Of the vectors.
         cost: Of a squared number of an unknown piece's row, in nats; a piece known from k templates costs 1 + k times that.
-        stay: Of a squared number of how seen vectors are read, in nats.
     """  # fmt: skip
     free = np.flatnonzero(known >= 0)
-    # In units in which every number costs one, the search is quick.
-    units = (1 / np.sqrt(cost * (1.0 + known[free]))).astype(np.float32)
+    # In units in which every number costs the same, the search is quick.
+    units = (1 / np.sqrt(1.0 + known[free])).astype(np.float32)
     inputs = (counts[:, free] @ sparse.diags(units)).tocsr()
-    points = lens.points(vectors) / np.float32(np.sqrt(stay))
+    touched = np.diff(inputs.indptr) > 0  # what no free piece stands in cannot move
+    inputs, said, targets, weights = inputs[touched], said[touched], targets[touched], weights[touched]
     turned = inputs.T.tocsr()
-    pieces, categories = len(free), said.shape[1]
+    shape = (len(free), said.shape[1])
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        now = flat.reshape(-1, categories).astype(np.float32)
-        stated = softmax(said + inputs @ now[:pieces] + points @ now[pieces:])
+        rows = flat.reshape(shape)
+        stated = softmax(said + inputs @ rows.astype(np.float32))
         missed = -float((weights * (targets * np.log(stated + 1e-9)).sum(axis=1)).sum())
-        pull = (stated - targets) * weights[:, None]
-        slope = np.concatenate([turned @ pull, points.T @ pull]).astype(np.float64).ravel() + 2 * flat
-        return missed + float((flat**2).sum()), slope
+        slope = turned @ ((stated - targets) * weights[:, None]) + 2 * cost * rows
+        return missed + cost * float((rows**2).sum()), slope.astype(np.float64).ravel()
 
     # One thread: the products are small, and threads that wait for each other cost more than they save.
     with threadpool_limits(1):
-        start = np.zeros((pieces + points.shape[1]) * categories)
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
-    fitted = found.x.reshape(-1, categories).astype(np.float32)
-    rows = np.zeros((counts.shape[1], categories), dtype=np.float32)
-    rows[free] = fitted[:pieces] * units[:, None]
-    slope, offset = lens.undone(fitted[pieces:] / np.float32(np.sqrt(stay)))
-    return Pieces(rows=rows, slope=slope, offset=offset)
+        found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
+    rows = np.zeros((counts.shape[1], said.shape[1]), dtype=np.float32)
+    rows[free] = found.x.reshape(shape) * units[:, None]
+    return Pieces(rows=rows)
 
 
 def read_pieces(model: Path, categories: int) -> Pieces:
@@ -170,42 +114,40 @@ def read_pieces(model: Path, categories: int) -> Pieces:
     if words is None or _LOGITS not in {output.name for output in graph.output}:
         raise UnknownGraph(f"{model}: has no word vectors or no logits where this program's export puts them")
     if _ROWS not in tensors:
-        vocabulary, width = words.dims
-        return Pieces.silent(vocabulary, width, categories)
-    rows, scale, slope, offset = (numpy_helper.to_array(tensors[name]) for name in (_ROWS, _SCALE, _SLOPE, _OFFSET))
-    return Pieces(rows=np.asarray(rows * scale, dtype=np.float32), slope=slope, offset=offset)
+        return Pieces(rows=np.zeros((words.dims[0], categories), dtype=np.float32))
+    quantised, scale = (numpy_helper.to_array(tensors[name]).astype(np.float32) for name in (_ROWS, _SCALE))
+    return Pieces(rows=np.asarray(quantised * scale, dtype=np.float32))
 
 
 def write_pieces(model: Path, pieces: Pieces, to: Path) -> None:
-    """Write a copy of a model with a table, in place of the one that it has: rows in int8, one scale for each category.
+    """Write a copy of a model with a table, in place of the one that it has: int8, one scale for each category.
 
     Raises:
         UnknownGraph: The table does not fit the model.
     """
-    before = read_pieces(model, pieces.rows.shape[1])
-    if (before.rows.shape, before.slope.shape) != (pieces.rows.shape, pieces.slope.shape):
-        raise UnknownGraph(f"{model}: a table of {pieces.rows.shape} and {pieces.slope.shape} does not fit")
+    if read_pieces(model, pieces.rows.shape[1]).rows.shape != pieces.rows.shape:
+        raise UnknownGraph(f"{model}: a table of {pieces.rows.shape} does not fit")
     document = onnx.load(str(model))
     graph = document.graph
     scale = np.maximum(np.abs(pieces.rows).max(axis=0) / 127, 1e-12).astype(np.float32)
     rows = np.round(pieces.rows / scale).clip(-127, 127).astype(np.int8)
-    new = {_ROWS: rows, _SCALE: scale, _SLOPE: pieces.slope, _OFFSET: pieces.offset, **_AXES}
+    new = {
+        tensor.name: tensor for tensor in (numpy_helper.from_array(rows, _ROWS), numpy_helper.from_array(scale, _SCALE))
+    }
     there = {tensor.name: tensor for tensor in graph.initializer}
-    if _ROWS not in there:
-        _speak_up(graph)
-    for name, values in new.items():
-        tensor = numpy_helper.from_array(values, name)
-        if name in there:
+    if _ROWS in there:
+        for name, tensor in new.items():
             there[name].CopyFrom(tensor)
-        else:
-            graph.initializer.append(tensor)
+    else:
+        _speak_up(graph)
+        graph.initializer.extend([*new.values(), numpy_helper.from_array(np.array([1]), "pieces.axis_1"), numpy_helper.from_array(np.array([2]), "pieces.axis_2")])  # fmt: skip
     scratch = to.with_suffix(".part")
     onnx.save(document, str(scratch))
     shutil.move(scratch, to)
 
 
 def _speak_up(graph: onnx.GraphProto) -> None:
-    """Add the table's operations to a graph: its logits become what the network says plus what the table says."""
+    """Add the table's operations to a graph: its logits become what the network says plus what the pieces say."""
     for node in graph.node:
         for at, name in enumerate(node.output):
             if name == _LOGITS:
@@ -217,10 +159,7 @@ def _speak_up(graph: onnx.GraphProto) -> None:
         helper.make_node("Unsqueeze", ["pieces.mask", "pieces.axis_2"], ["pieces.seen"], name="/pieces/Unsqueeze"),
         helper.make_node("Mul", ["pieces.whole", "pieces.seen"], ["pieces.visible"], name="/pieces/Visible"),
         helper.make_node("ReduceSum", ["pieces.visible", "pieces.axis_1"], ["pieces.sum"], name="/pieces/Sum", keepdims=0),
-        helper.make_node("Mul", ["pieces.sum", _SCALE], ["pieces.said"], name="/pieces/Scale"),
-        helper.make_node("MatMul", [_VECTOR, _SLOPE], ["pieces.turned"], name="/pieces/Slope"),
-        helper.make_node("Add", ["pieces.turned", _OFFSET], ["pieces.read"], name="/pieces/Offset"),
-        helper.make_node("Add", ["pieces.said", "pieces.read"], ["pieces.logits"], name="/pieces/Both"),
+        helper.make_node("Mul", ["pieces.sum", _SCALE], ["pieces.logits"], name="/pieces/Scale"),
         helper.make_node("Add", [_NETWORK, "pieces.logits"], [_LOGITS], name="/pieces/Add"),
     ])  # fmt: skip
 

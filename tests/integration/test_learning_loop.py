@@ -20,14 +20,18 @@ def poison():
     return list(dict.fromkeys(texts))[:500]
 
 
-def test_a_providers_new_wordings_are_right_at_once_where_labelled_and_its_model_answers_within_a_minute(tmp_path):
-    loop = play("heads", tmp_path)
-    assert (loop.labelled, loop.pinned) == (20, 20)
+@pytest.mark.parametrize(("provider", "least"), [("tarn", 7), ("ostrava", 5), ("bellwether", 4)])
+def test_new_wordings_are_right_at_once_where_labelled_and_their_model_answers_within_a_minute(
+    tmp_path, provider, least
+):
+    loop = play("heads", tmp_path, provider=provider)
+    assert (loop.labelled, loop.siblings, loop.pinned) == (20, 10, 20)
     assert loop.run["state"] == "promoted"
     assert loop.run["objections"] == []
     before, after = loop.frozen
     assert before - after <= 0.005
-    assert loop.learnt >= 6  # of ten; seven when this was written (docs/adr/0006-learning-on-behind-a-gate.md)
+    # 8, 6 and 5 of ten when this was written (docs/adr/0006-learning-on-behind-a-gate.md): floors against losing it.
+    assert loop.learnt >= least
     assert loop.seconds < 60
 
 
@@ -37,7 +41,7 @@ def test_the_full_way_learns_the_wordings_that_nobody_labelled(tmp_path):
     assert loop.run["state"] == "promoted"
     before, after = loop.frozen
     assert before - after <= 0.005
-    assert loop.learnt >= 6
+    assert loop.learnt >= 5
     assert loop.seconds < 15 * 60
 
 

@@ -99,14 +99,14 @@ def test_labels_are_migrated(rebound, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("files", "count", "examples", "least"),
+    ("files", "count", "examples", "least", "refused"),
     [
-        pytest.param("ten", 10, 8, 0.82, id="ten categories of eight examples"),
-        pytest.param("ten", 10, 16, 0.86, id="ten categories of sixteen examples"),
-        pytest.param("held_out", 5, 8, 0.88, id="five categories that nothing was tuned on"),
+        pytest.param("ten", 10, 8, 0.87, 0.8, id="ten categories of eight examples"),
+        pytest.param("ten", 10, 16, 0.88, 0.8, id="ten categories of sixteen examples"),
+        pytest.param("held_out", 5, 8, 0.88, 0.95, id="five categories that nothing was tuned on"),
     ],
 )
-def test_invented_categories_are_learned(rebound, tmp_path, files, count, examples, least):
+def test_invented_categories_are_learned(rebound, tmp_path, files, count, examples, least, refused):
     """Texts worded otherwise find their category, near misses find none; floors a little below what was measured."""
     file = small(tmp_path / "file.toml", of=files, count=count, examples=examples)
     _, complaints, status = rebound("taxonomy", "publish", file)
@@ -120,4 +120,4 @@ def test_invented_categories_are_learned(rebound, tmp_path, files, count, exampl
         asked[near_miss] += 1
         right[near_miss] += row["category"] == answer["category"]
     assert right[False] / asked[False] >= least
-    assert right[True] / asked[True] >= 0.87
+    assert right[True] / asked[True] >= refused

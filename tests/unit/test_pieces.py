@@ -10,7 +10,7 @@ from classifier.bundle import MODEL, load_bundle
 from classifier.predict.onnx import OnnxPredictor
 from classifier.resources import resource
 from training.evaluate import softmax
-from training.pieces import Lens, Pieces, UnknownGraph, fit_pieces, one_hot, piece_counts, read_pieces, write_pieces
+from training.pieces import Pieces, UnknownGraph, fit_pieces, one_hot, piece_counts, read_pieces, write_pieces
 
 TEXTS = ["550 5.1.1 no such user", "552 mailbox full full full", "421 too many connections", "被拒绝"]
 
@@ -24,12 +24,9 @@ def shipped():
 @pytest.fixture
 def table(shipped):
     bundle, _ = shipped
-    silent = read_pieces(bundle.folder / MODEL, len(bundle.manifest.categories))
-    assert not any(part.any() for part in (silent.rows, silent.slope, silent.offset))
-    chance = np.random.default_rng(0)
-    return Pieces(**{
-        name: chance.normal(size=part.shape).astype(np.float32) for name, part in vars(silent).items()
-    })  # fmt: skip
+    silent = read_pieces(bundle.folder / MODEL, len(bundle.manifest.categories)).rows
+    assert not silent.any()
+    return Pieces(rows=np.random.default_rng(0).normal(size=silent.shape).astype(np.float32))
 
 
 def served(bundle, folder):
@@ -54,12 +51,10 @@ def test_a_table_in_the_graph_adds_what_its_pieces_say_and_leaves_the_embedding(
     logits, embeddings = served(bundle, tmp_path)
     before, same = predictor.encode(TEXTS)
     again = read_pieces(tmp_path / MODEL, table.rows.shape[1])
-    assert np.array_equal(again.slope, table.slope)
-    assert np.array_equal(again.offset, table.offset)
     assert np.abs(again.rows - table.rows).max() <= np.abs(table.rows).max() / 254 * 1.01
     # Marks of start and end are in no count; their rows are in the graph all the same, and fitting keeps them silent.
     marks = again.rows[predictor.tokens("x")[0]] + again.rows[predictor.tokens("x")[-1]]
-    assert np.abs(logits - (before + again.logits(counts, same) + marks)).max() < 1e-3
+    assert np.abs(logits - (before + again.logits(counts) + marks)).max() < 1e-3
     assert np.array_equal(embeddings, same)
 
 
@@ -67,12 +62,8 @@ def test_a_table_takes_the_place_of_the_one_before(shipped, table, tmp_path):
     bundle, _ = shipped
     write_pieces(bundle.folder / MODEL, table, tmp_path / MODEL)
     nodes = len(onnx.load(str(tmp_path / MODEL)).graph.node)
-    other = Pieces(rows=-2 * table.rows, slope=3 * table.slope, offset=-table.offset)
-    write_pieces(tmp_path / MODEL, other, tmp_path / MODEL)
-    again = read_pieces(tmp_path / MODEL, table.rows.shape[1])
-    assert np.abs(again.rows - other.rows).max() < 0.05
-    assert np.array_equal(again.slope, other.slope)
-    assert np.array_equal(again.offset, other.offset)
+    write_pieces(tmp_path / MODEL, Pieces(rows=-2 * table.rows), tmp_path / MODEL)
+    assert np.abs(read_pieces(tmp_path / MODEL, table.rows.shape[1]).rows + 2 * table.rows).max() < 0.05
     assert len(onnx.load(str(tmp_path / MODEL)).graph.node) == nodes
     assert [path.name for path in tmp_path.iterdir()] == [MODEL]
 
@@ -92,11 +83,10 @@ def test_a_text_with_padding_reads_as_without(shipped, table, tmp_path):
     assert np.abs(logits[0] - logits[1]).max() < 0.3  # the network's own rounding depends on its company
 
 
-@pytest.mark.parametrize("part", ["rows", "slope"])
-def test_a_table_of_another_size_is_refused(shipped, table, tmp_path, part):
+def test_a_table_of_another_size_is_refused(shipped, table, tmp_path):
     bundle, _ = shipped
     with pytest.raises(UnknownGraph):
-        write_pieces(bundle.folder / MODEL, Pieces(**vars(table) | {part: vars(table)[part][:5]}), tmp_path / MODEL)
+        write_pieces(bundle.folder / MODEL, Pieces(rows=table.rows[:5]), tmp_path / MODEL)
 
 
 def test_a_graph_of_somebody_elses_is_refused(tmp_path):
@@ -107,56 +97,27 @@ def test_a_graph_of_somebody_elses_is_refused(tmp_path):
         read_pieces(tmp_path / MODEL, 3)
 
 
-# Four pieces, three categories; the network takes all texts for the first one, and puts what is labelled elsewhere.
+# Four pieces, three categories; the network takes all texts for the first one.
 SAID = np.tile(np.array([[2.0, 0.0, 0.0]], dtype=np.float32), (60, 1))
 COUNTS = sparse.csr_matrix(np.repeat([[1, 0, 1, 0], [1, 1, 0, 0], [1, 0, 0, 1]], 20, axis=0).astype(np.float32))
-VECTORS = np.repeat([[1.0, 1.0], [1.0, 1.0], [1.0, 5.0]], 20, axis=0).astype(np.float32)
 TARGETS = np.vstack([softmax(SAID[:40]), one_hot(["2"] * 20, ["0", "1", "2"], 0.05)])
 ONE_EACH = np.ones(60, dtype=np.float32)
-PLAIN = Lens(mean=np.array([1.0, 1.0], dtype=np.float32), whiten=np.eye(2, dtype=np.float32))
-FIXED = {"cost": 0.1, "stay": 1e9}
 
 
 def test_a_piece_that_only_labels_have_learns_and_the_others_hold():
-    pieces = fit_pieces(SAID, COUNTS, VECTORS, TARGETS, ONE_EACH, np.array([40, -1, -1, 0]), PLAIN, **FIXED)
-    after = SAID + pieces.logits(COUNTS, VECTORS)
+    pieces = fit_pieces(SAID, COUNTS, TARGETS, ONE_EACH, np.array([40, -1, -1, 0]), cost=0.1)
+    after = SAID + pieces.logits(COUNTS)
     assert (after[40:].argmax(axis=1) == 2).all()
     assert np.abs(softmax(after[:40]) - softmax(SAID[:40])).max() < 0.05
     assert not pieces.rows[[1, 2]].any()  # silent: no label has them
-    assert np.abs(pieces.slope).max() < 1e-3
 
 
 def test_the_better_known_a_piece_is_the_less_it_says():
     both = sparse.csr_matrix(np.repeat([[1, 1, 0, 0]], 20, axis=0).astype(np.float32))
-    known = np.array([50, 0, -1, -1])
-    pieces = fit_pieces(SAID[:20], both, VECTORS[:20], TARGETS[40:], ONE_EACH[:20], known, PLAIN, **FIXED)
+    pieces = fit_pieces(SAID[:20], both, TARGETS[40:], ONE_EACH[:20], np.array([50, 0, -1, -1]), cost=0.1)
     assert pieces.rows[1, 2] > 10 * pieces.rows[0, 2] > 0
 
 
-def test_where_the_network_puts_labelled_texts_is_read_anew_and_elsewhere_as_before():
-    silent = np.full(4, -1)
-    pieces = fit_pieces(SAID, COUNTS, VECTORS, TARGETS, ONE_EACH, silent, PLAIN, cost=0.1, stay=0.01)
-    assert not pieces.rows.any()
-    after = SAID + pieces.logits(COUNTS, VECTORS)
-    assert (after[40:].argmax(axis=1) == 2).all()
-    assert np.abs(softmax(after[:40]) - softmax(SAID[:40])).max() < 0.05
-
-
 def test_nothing_moves_where_nothing_is_new():
-    known = np.zeros(4, dtype=np.int64)
-    pieces = fit_pieces(SAID, COUNTS, VECTORS, softmax(SAID), ONE_EACH, known, PLAIN, cost=0.1, stay=0.1)
+    pieces = fit_pieces(SAID, COUNTS, softmax(SAID), ONE_EACH, np.zeros(4, dtype=np.int64), cost=0.1)
     assert np.abs(pieces.rows).max() < 1e-3
-    assert np.abs(pieces.slope).max() < 1e-3
-
-
-def test_a_lens_sees_vectors_alike_in_all_directions_and_can_be_undone():
-    chance = np.random.default_rng(1)
-    vectors = (chance.normal(size=(400, 3)) * [10.0, 1.0, 0.1] + 5).astype(np.float32)
-    lens = Lens.of(vectors, ["a", "b"] * 200)
-    points = lens.points(vectors)
-    assert np.linalg.norm(points, axis=1).mean() == pytest.approx(1, abs=1e-3)
-    spread, before = points.std(axis=0), vectors.std(axis=0)
-    assert spread[0] / spread[1] < 0.4 * before[0] / before[1]
-    weights = chance.normal(size=(3, 2)).astype(np.float32)
-    slope, offset = lens.undone(weights)
-    assert np.allclose(vectors @ slope + offset, points @ weights, atol=1e-3)
