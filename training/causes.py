@@ -40,20 +40,20 @@ class Closeness:
 
         Args:
             embeddings: Pooled vectors (n, width).
-            causes: Number of each text's cause (n,); a text that is alone with its cause counts for nothing.
+            causes: Number of each text's cause (n,), 0 for none; a text that is alone with its cause, or has none, is drawn nowhere.
         """
         itself = torch.eye(len(embeddings), dtype=torch.bool)
         with torch.autocast("cpu", enabled=False):  # eight bits of precision are too few for differences of vectors
             points = nn.functional.normalize((embeddings.float() - self.mean) @ self.whiten, dim=1)
             likeness = (points @ points.T / TEMPERATURE).masked_fill(itself, -torch.inf).log_softmax(dim=1)
-        same = (causes[:, None] == causes[None, :]) & ~itself
+        same = (causes[:, None] == causes[None, :]) & (causes[:, None] > 0) & ~itself
         counted = same.any(dim=1)
         drawn = likeness.masked_fill(~same, 0.0).sum(dim=1)[counted] / same.sum(dim=1)[counted]
         return -drawn.mean() if counted.any() else embeddings.sum() * 0.0
 
 
 def cause_batches(rows: Sequence[Row], batch: int, n: int, chance: random.Random) -> list[list[int]]:
-    """Return `n` batches of places in `rows`, `TEXTS` of each cause; none where fewer than two causes have as many.
+    """Return `n` batches of places in `rows`, `TEXTS` of each cause; none where there are too few causes to fill one.
 
     Half of a batch's causes are of one source, where they are neighbours that are hard to tell apart.
     """
@@ -66,8 +66,8 @@ def cause_batches(rows: Sequence[Row], batch: int, n: int, chance: random.Random
         if len(found) >= TEXTS:
             sources[rows[found[0]].source].add(cause)
     causes = sorted(cause for group in sources.values() for cause in group)
-    ways = min(batch // TEXTS, len(causes))
-    if ways < _FEWEST:
+    ways = batch // TEXTS
+    if len(causes) < max(ways, _FEWEST):
         return []
     groups = [sorted(group) for _, group in sorted(sources.items())]
     out = []

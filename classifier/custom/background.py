@@ -102,7 +102,6 @@ def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable) -> dict[str, F
         texts, labels = file["texts"], file["labels"]
         causes = file["causes"] if "causes" in file else np.full(len(texts), "")
     chosen = stratified(labels, PER_CATEGORY)
-    words = word_table(bundle.folder / MODEL)
     spread = texts[np.linspace(0, len(texts) - 1, min(FOR_RARITY, len(texts))).astype(int)]
     rarity = _rarity(model, [str(text) for text in spread], len(words))
 
@@ -113,19 +112,19 @@ def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable) -> dict[str, F
 
     encoded, embeddings, sums = vectors(chosen)
     grouped = embeddings, sums, labels[chosen]
-    told = np.flatnonzero(causes != "")
+    told = np.flatnonzero(np.isin(causes, _repeated(causes)))
     if len(told) >= FEWEST_TOLD:
         told = told[stratified(causes[told], PER_CAUSE)]
         grouped = *vectors(told)[1:], causes[told]
     whiten, word_whiten = (whitening(rows, grouped[2]) for rows in grouped[:2])
-    made = {
-        "mean": embeddings.mean(axis=0),
-        "whiten": whiten,
-        "word_mean": sums.mean(axis=0),
-        "word_whiten": word_whiten,
-    }
-    made["rarity"] = rarity
+    made = {"mean": embeddings.mean(axis=0), "word_mean": sums.mean(axis=0), "rarity": rarity}
+    made |= {"whiten": whiten, "word_whiten": word_whiten}
     return made | {"rows": _space(made, words).features(encoded)}
+
+
+def _repeated(causes: npt.NDArray[np.str_]) -> list[str]:
+    """Return the causes that two texts have at least: one alone does not show what varies inside its cause."""
+    return [cause for cause, n in Counter(causes.tolist()).items() if cause and n > 1]
 
 
 def stratified(labels: npt.NDArray[np.str_], most: int) -> npt.NDArray[np.int64]:

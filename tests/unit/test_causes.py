@@ -46,13 +46,33 @@ def test_half_of_a_batch_are_neighbours_of_one_source():
 
 def test_causes_of_few_texts_and_texts_without_one_stay_out():
     given = [*rows(causes=3), *(row("rare", n=n) for n in range(TEXTS - 1))]
-    met = {given[i].cause for batch in cause_batches(given, 64, 20, random.Random(1)) for i in batch}
+    met = {given[i].cause for batch in cause_batches(given, 3 * TEXTS, 20, random.Random(1)) for i in batch}
     assert met == {"cause_0", "cause_1", "cause_2"}
 
 
-@pytest.mark.parametrize("causes", [0, 1])
-def test_there_is_nothing_to_tell_apart_with_fewer_than_two_causes(causes):
-    assert cause_batches(rows(causes=causes), 64, 5, random.Random(1)) == []
+@pytest.mark.parametrize(("causes", "batch"), [(0, 64), (1, 4), (15, 64)])
+def test_there_is_no_batch_that_too_few_causes_cannot_fill(causes, batch):
+    assert cause_batches(rows(causes=causes), batch, 5, random.Random(1)) == []
+
+
+def test_batches_of_causes_stand_between_the_others_and_none_is_cut():
+    from tokenizers import Tokenizer
+
+    from classifier.bundle import TOKENIZER
+    from training.fit import Recipe, _training_data
+
+    tokenizer = Tokenizer.from_file(str(resource("models/standard") / TOKENIZER))
+    given = [*rows(causes=8), *(row("", n=n) for n in range(20))]
+    recipe = Recipe(epochs=3, batch=16, causes=True)
+    causes = _training_data(tokenizer, given, ["user_unknown", "greylisted"], recipe, None)["causes"]
+    parts = [set(causes[at : at + 16]) for at in range(0, len(causes), 16)]
+    assert len(parts) == 3 * 2 * (len(given) // 16)
+    assert [0 in part for part in parts] == [True, False] * (len(parts) // 2)
+    assert all(part == {0} for part in parts[::2])
+    assert all(len(part) == 16 // TEXTS for part in parts[1::2])
+    plain = _training_data(tokenizer, given, ["user_unknown", "greylisted"], Recipe(epochs=1, batch=16), None)
+    assert set(plain["causes"]) == {0}
+    assert len(plain) == len(given)
 
 
 def test_the_loss_is_less_where_texts_of_one_cause_are_near():
@@ -91,6 +111,28 @@ def test_texts_that_are_alone_with_their_cause_give_no_loss_but_a_gradient():
     assert float(loss.detach()) == 0.0
     assert points.grad is not None
     assert float(points.grad.abs().sum()) == 0.0
+
+
+def test_texts_without_a_cause_are_drawn_nowhere():
+    points, causes = torch.randn(6, 4), torch.tensor([1, 1, 0, 0, 2, 2])
+    with_none = plain(4).loss(points, causes)
+    alone = plain(4).loss(points, torch.tensor([1, 1, 3, 4, 2, 2]))
+    assert float(with_none) == pytest.approx(float(alone))
+
+
+def test_a_model_is_its_teacher_only_where_it_is_right():
+    from classifier.bundle import load_bundle
+    from classifier.predict.onnx import OnnxPredictor
+    from training.job import _where_right
+
+    bundle = load_bundle(resource("models/standard"))
+    names = bundle.manifest.categories
+    texts = ["550 5.1.1 no such user"] * 2
+    shares = [{"user_unknown": 0.5, "mailbox_disabled": 0.5}, {"mailbox_full": 1.0}]
+    given = [Row(template=t, target=s, lang="en", source="a", weight=1.0) for t, s in zip(texts, shares, strict=True)]
+    right, wrong = _where_right(OnnxPredictor(bundle), given, names)(texts)
+    assert right[names.index("user_unknown")] > 0.9
+    assert wrong[names.index("mailbox_full")] > 0.9
 
 
 def test_a_section_may_name_a_cause_that_several_categories_share(tmp_path):
