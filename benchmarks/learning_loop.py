@@ -108,7 +108,7 @@ def classified(client: httpx.Client, texts: Sequence[str]) -> list[dict[str, Any
 
 
 def lines() -> Iterator[str]:
-    """Yield one line a profile for `make bench`."""
+    """Yield one line a profile and provider for `make bench`."""
     for profile, provider in [*(("heads", one) for one in PROVIDERS), ("full", PROVIDER)]:
         with TemporaryDirectory() as folder:
             loop = play(profile, Path(folder), provider=provider)
