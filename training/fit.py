@@ -1,11 +1,13 @@
 """Fine-tuning: rows to a network, with Hugging Face's Trainer.
 
 Every epoch sees another augmentation of each row. The body learns slowly and the head quickly; bf16 autocast makes an
-epoch on two cores five times quicker than fp32. Where causes are to be told apart, every batch is followed by one of them.
+epoch on two cores five times quicker than fp32. Where causes are to be told apart, every batch is followed by one of them, and
+texts that have a cause come in those alone.
 """
 
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from classifier.custom.background import PER_CATEGORY, stratified, whitening
 from training.augment import augment
-from training.causes import Closeness, cause_batches
+from training.causes import TEXTS, Closeness, cause_batches
 from training.dataset import Row
 from training.model import BounceNet
 
@@ -158,14 +160,17 @@ def _training_data(
     ids: list[list[int]] = []
     targets: list[Floats] = []
     causes: list[int] = []
+    alone = recipe.causes and bool(cause_batches(rows, recipe.batch, 1, random.Random(recipe.seed)))
+    often = Counter(row.cause for row in rows)
+    usual = [i for i, row in enumerate(rows) if not (alone and row.cause and often[row.cause] >= TEXTS)]
     for epoch in range(recipe.epochs):
         templates = [augment(row.template, chance, lang=row.lang) if epoch else row.template for row in rows]
         soft = hard
         if teacher:
             soft = recipe.teacher_share * teacher(templates) + (1 - recipe.teacher_share) * hard
         encoded = encode(tokenizer, templates, recipe.max_tokens)
-        batches = _bucketed([len(row) for row in encoded], recipe.batch, chance)
-        together = cause_batches(rows, recipe.batch, len(batches), chance) if recipe.causes else []
+        batches = _bucketed(encoded, usual, recipe.batch, chance)
+        together = cause_batches(rows, recipe.batch, len(batches), chance) if alone else []
         if together:  # one batch that is not full would cut all that come after it
             batches = [batch for batch in batches if len(batch) == recipe.batch]
         for at, batch in enumerate(batches):
@@ -180,14 +185,16 @@ def _training_data(
     return HfDataset.from_dict({"input_ids": ids, "labels": targets, "causes": causes})
 
 
-def _bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> list[list[int]]:
-    """Return shuffled batches in which lengths are alike: little padding; one that is not full comes last."""
-    order = list(range(len(lengths)))
+def _bucketed(
+    encoded: Sequence[Sequence[int]], rows: Sequence[int], batch: int, chance: random.Random
+) -> list[list[int]]:
+    """Return shuffled batches of some rows in which lengths are alike: little padding; one that is not full comes last."""
+    order = list(rows)
     chance.shuffle(order)
     pool = batch * 16
     batches: list[list[int]] = []
     for start in range(0, len(order), pool):
-        part = sorted(order[start : start + pool], key=lambda i: lengths[i])
+        part = sorted(order[start : start + pool], key=lambda i: len(encoded[i]))
         batches += [part[at : at + batch] for at in range(0, len(part), batch)]
     short = [b for b in batches if len(b) < batch]
     full = [b for b in batches if len(b) == batch]
