@@ -6,6 +6,7 @@
     taxonomy.toml    the categories that the model was trained for
     scorecard.json   how it did, on what
     neighbours.npz   labelled templates with their embeddings (evidence on request)
+    causes.npz       what tells fine causes apart (users' categories; optional)
 
 A bundle is trusted only whole: one wrong checksum, another normaliser's version or another taxonomy refuses it, for a
 model that reads templates of other rules answers wrongly without a sign.
@@ -24,12 +25,13 @@ from classifier.taxonomy import Taxonomy, load_taxonomy
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MODEL, TOKENIZER, TAXONOMY, SCORECARD, NEIGHBOURS = (
+MODEL, TOKENIZER, TAXONOMY, SCORECARD, NEIGHBOURS, CAUSES = (
     "model.onnx",
     "tokenizer.json",
     "taxonomy.toml",
     "scorecard.json",
     "neighbours.npz",
+    "causes.npz",
 )
 REQUIRED = (MODEL, TOKENIZER, TAXONOMY, SCORECARD)
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from classifier.bundle import MODEL, NEIGHBOURS, TAXONOMY, TOKENIZER, Bundle, Manifest
+from classifier.bundle import CAUSES, MODEL, NEIGHBOURS, TAXONOMY, TOKENIZER, Bundle, Manifest
 from classifier.predict.onnx import OnnxPredictor
 from training.augment import augment
 from training.calibrate import calibrate
@@ -55,7 +55,7 @@ def learn_heads(lesson: Lesson) -> Bundle:
     pieces = fitted(lesson, memory, predictor, predictor)
     folder, source = lesson.out, lesson.champion.folder
     folder.mkdir(parents=True)
-    for name in (TOKENIZER, TAXONOMY, NEIGHBOURS):
+    for name in (TOKENIZER, TAXONOMY, NEIGHBOURS, CAUSES):
         # Neighbours stay the corpus's own: a bundle is handed on, and what people labelled is not ours to hand on.
         if (source / name).is_file():
             shutil.copy(source / name, folder / name)

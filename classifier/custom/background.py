@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from classifier.bundle import MODEL, NEIGHBOURS, Bundle
+from classifier.bundle import CAUSES, MODEL, NEIGHBOURS, Bundle
+from classifier.custom.causes import Causes, load_causes
 from classifier.custom.head import Space
 from classifier.errors import BundleRefused
 from classifier.predict import Encoded
@@ -33,7 +34,9 @@ SHRINKAGE = 0.3
 """Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
 STANDARD_WEIGHT = 0.7
 WORD_WEIGHT = 1.0
-_VERSION = 4
+CAUSE_WEIGHT = 2.0
+_SPACE = ("mean", "whiten", "word_mean", "word_whiten", "rarity")
+_VERSION = 5
 """Of what is kept in the file: a change of the lines above or of `Space.features` is a change of this."""
 
 
@@ -56,15 +59,15 @@ def load_background(bundle: Bundle, model: OnnxPredictor, folder: Path) -> Backg
     Raises:
         BundleRefused: The bundle brings no labelled templates or no word vectors.
     """
-    words = word_table(bundle.folder / MODEL)
+    words, causes = word_table(bundle.folder / MODEL), load_causes(bundle)
     path = _path(bundle, folder)
     try:
         with np.load(path, allow_pickle=False) as kept:
-            return Background(space=_space(kept, words), rows=kept["rows"])
+            return Background(space=_space(kept, words, causes), rows=kept["rows"])
     except (OSError, ValueError, KeyError):
-        made = _make(bundle, model, words)
+        made = _make(bundle, model, words, causes)
     write_atomically(path, made)
-    return Background(space=_space(made, words), rows=made["rows"])
+    return Background(space=_space(made, words, causes), rows=made["rows"])
 
 
 def load_space(bundle: Bundle, folder: Path) -> Space:
@@ -75,14 +78,17 @@ def load_space(bundle: Bundle, folder: Path) -> Space:
         OSError, ValueError, KeyError: It was not kept, or is damaged.
     """
     with np.load(_path(bundle, folder), allow_pickle=False) as kept:
-        return _space(kept, word_table(bundle.folder / MODEL))
+        return _space(kept, word_table(bundle.folder / MODEL), load_causes(bundle))
 
 
 def _path(bundle: Bundle, folder: Path) -> Path:
-    return folder / f"{model_digest(bundle)[:16]}-{_VERSION}.npz"
+    causes = bundle.manifest.files.get(CAUSES, "")
+    return folder / f"{model_digest(bundle)[:16]}-{causes[:8]}{_VERSION}.npz"
 
 
-def _space(arrays: "dict[str, npt.NDArray[np.float32]] | np.lib.npyio.NpzFile", words: WordTable) -> Space:
+def _space(
+    arrays: "dict[str, npt.NDArray[np.float32]] | np.lib.npyio.NpzFile", words: WordTable, causes: Causes | None
+) -> Space:
     return Space(
         mean=arrays["mean"],
         whiten=arrays["whiten"],
@@ -92,34 +98,39 @@ def _space(arrays: "dict[str, npt.NDArray[np.float32]] | np.lib.npyio.NpzFile", 
         word_weight=WORD_WEIGHT,
         standard_weight=STANDARD_WEIGHT,
         words=words,
+        causes=causes,
+        cause_weight=CAUSE_WEIGHT,
     )
 
 
-def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable) -> dict[str, Floats]:
+def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable, known: Causes | None) -> dict[str, Floats]:
     if NEIGHBOURS not in bundle.manifest.files:
         raise BundleRefused(f"{bundle.folder}: brings no labelled templates: user categories cannot be learned")
     with np.load(bundle.folder / NEIGHBOURS, allow_pickle=False) as file:
         texts, labels = file["texts"], file["labels"]
         causes = file["causes"] if "causes" in file else np.full(len(texts), "")
-    chosen = stratified(labels, PER_CATEGORY)
-    spread = texts[np.linspace(0, len(texts) - 1, min(FOR_RARITY, len(texts))).astype(int)]
-    rarity = _rarity(model, [str(text) for text in spread], len(words))
-
-    def vectors(where: npt.NDArray[np.int64]) -> tuple[list[Encoded], Floats, Floats]:
-        encoded = encode_all(model, [str(text) for text in texts[where]])
-        embeddings = np.array([e.embedding for e in encoded], dtype=np.float32)
-        return encoded, embeddings, np.stack([words.weighted_sum(e.ids, rarity) for e in encoded if e.ids is not None])
-
-    encoded, embeddings, sums = vectors(chosen)
-    grouped = embeddings, sums, labels[chosen]
+    chosen = texts[stratified(labels, PER_CATEGORY)]
+    encoded = encode_all(model, [str(text) for text in chosen])
+    if known is not None:
+        made = {name: getattr(known, name) for name in _SPACE}
+        return made | {"rows": _space(made, words, known).features(encoded)}
+    rarity = rarity_of(model, [str(text) for text in texts], len(words))
+    embeddings, sums = vectors(encoded, words, rarity)
+    grouped = embeddings, sums, labels[stratified(labels, PER_CATEGORY)]
     told = np.flatnonzero(np.isin(causes, _repeated(causes)))
     if len(told) >= FEWEST_TOLD:
         told = told[stratified(causes[told], PER_CAUSE)]
-        grouped = *vectors(told)[1:], causes[told]
+        grouped = *vectors(encode_all(model, [str(text) for text in texts[told]]), words, rarity), causes[told]
     whiten, word_whiten = (whitening(rows, grouped[2]) for rows in grouped[:2])
     made = {"mean": embeddings.mean(axis=0), "word_mean": sums.mean(axis=0), "rarity": rarity}
     made |= {"whiten": whiten, "word_whiten": word_whiten}
-    return made | {"rows": _space(made, words).features(encoded)}
+    return made | {"rows": _space(made, words, None).features(encoded)}
+
+
+def vectors(encoded: Sequence[Encoded], words: WordTable, rarity: Floats) -> tuple[Floats, Floats]:
+    """Return the pooled vectors and the weighted sums of word vectors (n, width each) of encoded templates."""
+    embeddings = np.array([e.embedding for e in encoded], dtype=np.float32)
+    return embeddings, np.stack([words.weighted_sum(e.ids, rarity) for e in encoded if e.ids is not None])
 
 
 def _repeated(causes: npt.NDArray[np.str_]) -> list[str]:
@@ -149,7 +160,9 @@ def encode_all(model: OnnxPredictor, templates: Sequence[str]) -> list[Encoded]:
     return [out[i] for i in range(len(templates))]
 
 
-def _rarity(model: OnnxPredictor, texts: Sequence[str], pieces: int) -> Floats:
+def rarity_of(model: OnnxPredictor, texts: Sequence[str], pieces: int) -> Floats:
+    """Return a weight for each word piece (pieces,): the rarer it is in some texts, of which a part is read, the greater."""
+    texts = [texts[i] for i in np.linspace(0, len(texts) - 1, min(FOR_RARITY, len(texts))).astype(int)]
     seen: Counter[int] = Counter()
     for text in texts:
         seen.update(set(model.tokens(text)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from classifier.custom.causes import Causes
 from classifier.custom.draft import OTHER, Draft
 from classifier.domain import Prediction
 from classifier.predict import Encoded
@@ -33,6 +34,8 @@ class Space:
         word_weight: Length of the words' vector beside the encoder's, which has length 1.
         standard_weight: Scale of the standard log-probabilities beside both.
         words: The model's word vectors.
+        causes: What tells fine causes apart, where the bundle brings it.
+        cause_weight: Length of the vector of causes beside the encoder's.
     """
 
     mean: Floats
@@ -43,6 +46,8 @@ class Space:
     word_weight: float
     standard_weight: float
     words: WordTable
+    causes: Causes | None = None
+    cause_weight: float = 0.0
 
     @property
     def front(self) -> int:
@@ -50,7 +55,7 @@ class Space:
         return len(self.mean) + self.words.width
 
     def similarity(self, rows: Floats, others: Floats) -> Floats:
-        """Return the cosines, -1 to 1, of all pairs of two sets of features, the log-probabilities left aside."""
+        """Return the cosines, -1 to 1, of all pairs of two sets of features, log-probabilities and causes left aside."""
         product: Floats = rows[:, : self.front] @ others[:, : self.front].T
         return product / np.float32(1 + self.word_weight**2)
 
@@ -60,15 +65,17 @@ class Space:
         sums = np.stack([self.words.weighted_sum(e.ids, self.rarity) for e in encoded if e.ids is not None])
         standard = np.array([list(e.prediction.probabilities.values()) for e in encoded], dtype=np.float32)
         logs = np.log(np.maximum(standard, np.exp(_LOG_FLOOR))) / -_LOG_FLOOR
-        parts = (
-            _unit((embeddings - self.mean) @ self.whiten),
-            _unit((sums - self.word_mean) @ self.word_whiten) * np.float32(self.word_weight),
-            logs * np.float32(self.standard_weight),
-        )
+        meaning = unit((embeddings - self.mean) @ self.whiten)
+        wording = unit((sums - self.word_mean) @ self.word_whiten)
+        parts = [meaning, wording * np.float32(self.word_weight), logs * np.float32(self.standard_weight)]
+        if self.causes is not None:
+            roots = self.causes.roots(np.concatenate([meaning, wording], axis=1))
+            parts.append(roots * np.float32(self.cause_weight))
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def _unit(rows: npt.NDArray[np.floating]) -> Floats:
+def unit(rows: npt.NDArray[np.floating]) -> Floats:
+    """Return rows of length 1."""
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
     out: Floats = (rows / np.maximum(norms, 1e-9)).astype(np.float32)
     return out

@@ -1,0 +1,79 @@
+"""The fine causes that a bundle knows: how likely each of them is for a text, as features for users' categories.
+
+    pooled vector, sum of word vectors -> the space in which causes differ -> a linear classifier -> roots of its probabilities
+
+Causes are finer than the standard categories and lie across them ("the owner has died", "no IPv6 reverse name"). A category
+that a user invents is mostly one of them or a few together, and two texts that share no word still share their cause.
+The product of two texts' roots is the Bhattacharyya coefficient of what they may mean: 1 for the same, 0 for nothing in common.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.bundle import CAUSES, Bundle
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Causes:
+    """A classifier over fine causes, and the space in which it reads: a bundle's file `causes.npz`.
+
+    Attributes:
+        names: Of the causes (causes,).
+        mean, whiten, word_mean, word_whiten, rarity: See `classifier.custom.head.Space`.
+        weights, bias: (width of both vectors, causes), (causes,).
+    """
+
+    names: npt.NDArray[np.str_]
+    mean: Floats
+    whiten: Floats
+    word_mean: Floats
+    word_whiten: Floats
+    rarity: Floats
+    weights: Floats
+    bias: Floats
+
+    def roots(self, directions: Floats) -> Floats:
+        """Return the roots of the causes' probabilities (n, causes) for the directions of both vectors in the space."""
+        scores = directions @ self.weights + self.bias
+        exponentials = np.exp((scores - scores.max(axis=1, keepdims=True)) / 2)
+        out: Floats = exponentials / np.linalg.norm(exponentials, axis=1, keepdims=True)
+        return out
+
+
+def load_causes(bundle: Bundle) -> Causes | None:
+    """Return the causes of a checked bundle, or None where it brings none."""
+    if CAUSES not in bundle.manifest.files:
+        return None
+    with np.load(bundle.folder / CAUSES, allow_pickle=False) as file:
+        wide = {name: file[name].astype(np.float32) for name in _HALVED}
+        return Causes(
+            names=file["names"],
+            mean=file["mean"],
+            word_mean=file["word_mean"],
+            weights=file["weights"].astype(np.float32) * file["scale"],
+            bias=file["bias"],
+            **wide,
+        )
+
+
+def write_causes(path: Path, causes: Causes) -> None:
+    """Write causes as `load_causes` reads them: matrices at half precision, the weights as int8 with a scale for each cause."""
+    scale = np.abs(causes.weights).max(axis=0) / 127
+    np.savez_compressed(
+        path,
+        names=causes.names,
+        mean=causes.mean,
+        word_mean=causes.word_mean,
+        weights=np.round(causes.weights / scale).astype(np.int8),
+        scale=scale.astype(np.float32),
+        bias=causes.bias,
+        **{name: getattr(causes, name).astype(np.float16) for name in _HALVED},
+    )
+
+
+_HALVED = ("whiten", "word_whiten", "rarity")
