@@ -7,6 +7,7 @@ that a user invents is mostly one of them or a few together, and two texts that 
 The product of two texts' roots is the Bhattacharyya coefficient of what they may mean: 1 for the same, 0 for nothing in common.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,19 +51,20 @@ def load_causes(bundle: Bundle) -> Causes | None:
     if CAUSES not in bundle.manifest.files:
         return None
     with np.load(bundle.folder / CAUSES, allow_pickle=False) as file:
-        wide = {name: file[name].astype(np.float32) for name in _HALVED}
         return Causes(
             names=file["names"],
             mean=file["mean"],
             word_mean=file["word_mean"],
             weights=file["weights"].astype(np.float32) * file["scale"],
             bias=file["bias"],
-            **wide,
+            rarity=file["rarity"].astype(np.float32),
+            whiten=_square(file["whiten"]),
+            word_whiten=_square(file["word_whiten"]),
         )
 
 
 def write_causes(path: Path, causes: Causes) -> None:
-    """Write causes as `load_causes` reads them: matrices at half precision, the weights as int8 with a scale for each cause."""
+    """Write causes as `load_causes` reads them: half of the symmetric matrices, the weights as int8 with a scale for each cause."""
     scale = np.abs(causes.weights).max(axis=0) / 127
     np.savez_compressed(
         path,
@@ -72,8 +74,19 @@ def write_causes(path: Path, causes: Causes) -> None:
         weights=np.round(causes.weights / scale).astype(np.int8),
         scale=scale.astype(np.float32),
         bias=causes.bias,
-        **{name: getattr(causes, name).astype(np.float16) for name in _HALVED},
+        rarity=causes.rarity.astype(np.float16),
+        whiten=_triangle(causes.whiten),
+        word_whiten=_triangle(causes.word_whiten),
     )
 
 
-_HALVED = ("whiten", "word_whiten", "rarity")
+def _triangle(matrix: Floats) -> npt.NDArray[np.float16]:
+    """Return the upper half of a symmetric matrix: a bundle is small."""
+    return matrix[np.triu_indices(len(matrix))].astype(np.float16)
+
+
+def _square(triangle: npt.NDArray[np.float16]) -> Floats:
+    width = math.isqrt(2 * len(triangle))
+    out = np.zeros((width, width), dtype=np.float32)
+    out[np.triu_indices(width)] = triangle
+    return out + np.triu(out, 1).T
