@@ -92,7 +92,7 @@ def check_parity(
 
 
 def write_neighbours(path: Path, rows: Sequence[Row], embeddings: npt.NDArray[np.float32], *, width: int = 64) -> None:
-    """Write labelled templates, their causes, and their embeddings, projected to `width` dimensions and rounded to int8.
+    """Write labelled templates and their embeddings, projected to `width` dimensions and rounded to int8.
 
     Only texts of our own corpus belong here: a bundle is handed on, and what others wrote is not ours to hand on.
     """
@@ -105,7 +105,6 @@ def write_neighbours(path: Path, rows: Sequence[Row], embeddings: npt.NDArray[np
         path,
         texts=np.array([row.template for row in rows]),
         labels=np.array([row.label for row in rows]),
-        causes=np.array([row.cause for row in rows]),
         mean=mean.astype(np.float32),
         projection=projection,
         vectors=np.round(projected * 127).astype(np.int8),

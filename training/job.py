@@ -73,7 +73,7 @@ CONTINUED_RATE = 3e-4
 CONTINUED_SHARE = 0.75
 """How much of the network that learnt on is its own in the end; the rest is where it started."""
 
-SHOWN = 560
+SHOWN = 220
 """Templates of each category that evidence is shown from: with more, the bundle would outgrow 15 MB."""
 
 PROFILES = {

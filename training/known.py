@@ -18,8 +18,8 @@ from classifier.predict.words import WordTable
 from training.dataset import Row
 from training.evaluate import Floats
 
-FEWEST = 4
-"""Texts that a cause must have to be known."""
+FEWEST, FEWEST_IN_ALL = 4, 400
+"""Texts that a cause must have to be known, and all of them together: with less there is no saying in what causes differ."""
 EPOCHS, BATCH, RATE = 15, 512, 0.05
 SMOOTHING = 0.1
 DECAY = 3e-6
@@ -27,7 +27,7 @@ DECAY = 3e-6
 
 
 def learn_causes(rows: Sequence[Row], model: OnnxPredictor, words: WordTable, *, seed: int) -> Causes | None:
-    """Return a classifier over the causes of some rows, or None where there are fewer than two causes.
+    """Return a classifier over the causes of some rows, or None where too few texts have one.
 
     Args:
         rows: Of a corpus; those without a cause say what words are usual.
@@ -38,7 +38,7 @@ def learn_causes(rows: Sequence[Row], model: OnnxPredictor, words: WordTable, *,
     often = Counter(row.cause for row in rows if row.cause)
     told = [row for row in rows if often[row.cause] >= FEWEST]
     names = np.array(sorted({row.cause for row in told}))
-    if len(names) < 2:
+    if len(told) < FEWEST_IN_ALL or len(names) < 2:
         return None
     texts = [row.template for row in told]
     causes = np.array([row.cause for row in told])

@@ -2,9 +2,10 @@
 
 bundle -> a stratified sample of its templates -> Space + background rows -> REBOUND_DATA_DIR/taxonomies/.background/
 
-The space is measured inside fine causes, where the bundle names them: a user's category is told apart by what causes differ in.
+The space is that in which the bundle tells fine causes apart; where it brings no causes, one measured inside its categories.
 """
 
+import hashlib
 import os
 import tempfile
 from collections import Counter
@@ -26,9 +27,6 @@ from classifier.predict.words import WordTable, word_table
 
 Floats = npt.NDArray[np.float32]
 PER_CATEGORY = 40
-PER_CAUSE = 4
-FEWEST_TOLD = 400
-"""Texts whose causes are known, from which on the space is that of causes; with fewer, it is that of categories."""
 FOR_RARITY = 3_000
 SHRINKAGE = 0.3
 """Added to the spread in every direction, as a share of the mean spread: keeps quiet directions from being blown up."""
@@ -49,8 +47,9 @@ class Background:
 
 
 def model_digest(bundle: Bundle) -> str:
-    """Return what names a bundle's model for heads: equal digests, equal features."""
-    return bundle.manifest.files[MODEL]
+    """Return what names a bundle's model and causes for heads: equal digests, equal features."""
+    files = bundle.manifest.files
+    return hashlib.sha256((files[MODEL] + files[CAUSES]).encode()).hexdigest() if CAUSES in files else files[MODEL]
 
 
 def load_background(bundle: Bundle, model: OnnxPredictor, folder: Path) -> Background:
@@ -82,8 +81,7 @@ def load_space(bundle: Bundle, folder: Path) -> Space:
 
 
 def _path(bundle: Bundle, folder: Path) -> Path:
-    causes = bundle.manifest.files.get(CAUSES, "")
-    return folder / f"{model_digest(bundle)[:16]}-{causes[:8]}{_VERSION}.npz"
+    return folder / f"{model_digest(bundle)[:16]}-{_VERSION}.npz"
 
 
 def _space(
@@ -108,7 +106,6 @@ def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable, known: Causes 
         raise BundleRefused(f"{bundle.folder}: brings no labelled templates: user categories cannot be learned")
     with np.load(bundle.folder / NEIGHBOURS, allow_pickle=False) as file:
         texts, labels = file["texts"], file["labels"]
-        causes = file["causes"] if "causes" in file else np.full(len(texts), "")
     chosen = texts[stratified(labels, PER_CATEGORY)]
     encoded = encode_all(model, [str(text) for text in chosen])
     if known is not None:
@@ -116,12 +113,8 @@ def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable, known: Causes 
         return made | {"rows": _space(made, words, known).features(encoded)}
     rarity = rarity_of(model, [str(text) for text in texts], len(words))
     embeddings, sums = vectors(encoded, words, rarity)
-    grouped = embeddings, sums, labels[stratified(labels, PER_CATEGORY)]
-    told = np.flatnonzero(np.isin(causes, _repeated(causes)))
-    if len(told) >= FEWEST_TOLD:
-        told = told[stratified(causes[told], PER_CAUSE)]
-        grouped = *vectors(encode_all(model, [str(text) for text in texts[told]]), words, rarity), causes[told]
-    whiten, word_whiten = (whitening(rows, grouped[2]) for rows in grouped[:2])
+    groups = labels[stratified(labels, PER_CATEGORY)]
+    whiten, word_whiten = whitening(embeddings, groups), whitening(sums, groups)
     made = {"mean": embeddings.mean(axis=0), "word_mean": sums.mean(axis=0), "rarity": rarity}
     made |= {"whiten": whiten, "word_whiten": word_whiten}
     return made | {"rows": _space(made, words, None).features(encoded)}
@@ -131,11 +124,6 @@ def vectors(encoded: Sequence[Encoded], words: WordTable, rarity: Floats) -> tup
     """Return the pooled vectors and the weighted sums of word vectors (n, width each) of encoded templates."""
     embeddings = np.array([e.embedding for e in encoded], dtype=np.float32)
     return embeddings, np.stack([words.weighted_sum(e.ids, rarity) for e in encoded if e.ids is not None])
-
-
-def _repeated(causes: npt.NDArray[np.str_]) -> list[str]:
-    """Return the causes that two texts have at least: one alone does not show what varies inside its cause."""
-    return [cause for cause, n in Counter(causes.tolist()).items() if cause and n > 1]
 
 
 def stratified(labels: npt.NDArray[np.str_], most: int) -> npt.NDArray[np.int64]:

@@ -1,6 +1,5 @@
 """The arithmetic of heads, with vectors small enough to do by hand."""
 
-import shutil
 
 import numpy as np
 import pytest
@@ -134,37 +133,3 @@ def test_variants_keep_the_words():
         "550 5.7.1 no mail from this cable pool",
     ]
     assert variants("550 full") == ["host [HOST][[IP]] said: 550 full (in reply to RCPT TO command)"]
-
-
-@pytest.mark.parametrize("causes", ["none", "each its own", "shipped"])
-def test_the_space_is_that_of_causes_where_a_bundle_names_them_and_finite_wherever(tmp_path, causes):
-    from dataclasses import replace
-
-    from classifier.bundle import NEIGHBOURS, load_bundle
-    from classifier.custom.background import load_background
-    from classifier.predict.onnx import OnnxPredictor
-    from classifier.resources import resource
-
-    shipped = load_bundle(resource("models/standard"))
-    shutil.copytree(shipped.folder, tmp_path / "bundle")
-    with np.load(shipped.folder / NEIGHBOURS) as file:
-        arrays = dict(file)
-    # A small part of the bundle's templates: enough causes, soon encoded.
-    told = np.flatnonzero(arrays["causes"] != "")[::4]
-    arrays |= {name: arrays[name][told] for name in ("texts", "labels", "causes", "vectors")}
-    assert len(told) >= 400
-    if causes == "none":
-        del arrays["causes"]
-    elif causes == "each its own":
-        arrays["causes"] = np.array([str(i) for i in range(len(told))])
-    np.savez(tmp_path / "bundle" / NEIGHBOURS, **arrays)
-    bundle = replace(shipped, folder=tmp_path / "bundle")
-    model = OnnxPredictor(bundle, threads=2)
-    made = load_background(bundle, model, tmp_path / "kept")
-    assert np.isfinite(made.rows).all()
-    inside = made.space.whiten
-    (tmp_path / "plain").mkdir()
-    arrays.pop("causes", None)
-    np.savez(tmp_path / "bundle" / NEIGHBOURS, **arrays)
-    plain = load_background(bundle, model, tmp_path / "plain").space.whiten
-    assert np.allclose(inside, plain) == (causes != "shipped")
