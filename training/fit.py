@@ -160,9 +160,10 @@ def _training_data(
     ids: list[list[int]] = []
     targets: list[Floats] = []
     causes: list[int] = []
-    alone = recipe.causes and bool(cause_batches(rows, recipe.batch, 1, random.Random(recipe.seed)))
     often = Counter(row.cause for row in rows)
-    usual = [i for i, row in enumerate(rows) if not (alone and row.cause and often[row.cause] >= TEXTS)]
+    usual = [i for i, row in enumerate(rows) if not (row.cause and often[row.cause] >= TEXTS)]
+    alone = recipe.causes and len(usual) >= recipe.batch and bool(cause_batches(rows, recipe.batch, 1, chance))
+    usual = usual if alone else list(range(len(rows)))
     for epoch in range(recipe.epochs):
         templates = [augment(row.template, chance, lang=row.lang) if epoch else row.template for row in rows]
         soft = hard
@@ -180,7 +181,7 @@ def _training_data(
             if together:
                 varied = [augment(rows[i].template, chance, lang=rows[i].lang) for i in together[at]]
                 ids += encode(tokenizer, varied, recipe.max_tokens)
-                targets += [hard[i] for i in together[at]]
+                targets += [soft[i] * weights[i] for i in together[at]]
                 causes += [numbers[rows[i].cause] for i in together[at]]
     return HfDataset.from_dict({"input_ids": ids, "labels": targets, "causes": causes})
 

@@ -288,8 +288,7 @@ def package(
     taxonomy: Taxonomy,
     training: dict[str, Any],
     *,
-    neighbours: Sequence[Row] | None = None,
-    causes: Path | None = None,
+    corpus: Sequence[Row] | None = None,
 ) -> Bundle:
     """Export a trained network, calibrate and score it, and return the checked bundle.
 
@@ -301,8 +300,8 @@ def package(
         rows: What was trained on.
         taxonomy: Of the categories.
         training: What the manifest says of where it comes from.
-        neighbours: Rows among which the nearest ones are shown as evidence; those that were trained on if None.
-        causes: A file of causes to bring along; learnt from the rows if None.
+        corpus: Rows among which the nearest ones are shown as evidence and that fine causes are learnt from; those that were
+            trained on if None.
     """
     categories = [category.id for category in taxonomy.categories]
     max_tokens = Recipe().max_tokens
@@ -335,13 +334,12 @@ def package(
         "git_revision": git_revision(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    ours = _shown(neighbours or rows)
+    ours = _shown(corpus or rows)
     _, embeddings = raw.encode([row.template for row in ours])
     export.write_neighbours(job.out / NEIGHBOURS_FILE, ours, embeddings)
-    if causes:
-        shutil.copy(causes, job.out / CAUSES)
-    elif known := learn_causes(rows, raw, word_table(job.out / MODEL_FILE), seed=job.seed):
+    if known := learn_causes(corpus or rows, raw, word_table(job.out / MODEL_FILE), seed=job.seed):
         write_causes(job.out / CAUSES, known)
+        training["causes"] = len(known.names)
     more = [name for name in (NEIGHBOURS_FILE, CAUSES) if (job.out / name).is_file()]
     made = replace(made, training=training, files=dict(made.files) | {name: sha256_of(job.out / name) for name in more})
     return calibrate(job.out, made, data.dev, job.tests)

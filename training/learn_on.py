@@ -11,11 +11,10 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from classifier.bundle import CAUSES, MODEL, Bundle, sha256_of
+from classifier.bundle import MODEL, Bundle, sha256_of
 from classifier.predict.onnx import OnnxPredictor
 from classifier.taxonomy import standard_taxonomy
 from training import job
@@ -72,16 +71,8 @@ def learn_on(lesson: Lesson) -> Bundle:
         profile=replace(job.PROFILES["scratch"], name=lesson.champion.manifest.name),
     )  # fmt: skip
     origin = lesson.origin | {"profile": "full"}
-    made = job.package(
-        work, net, tokenizer, lesson.data, rows, standard_taxonomy(), origin, neighbours=lesson.data.train,
-        causes=_causes(lesson.champion),
-    )  # fmt: skip
+    made = job.package(work, net, tokenizer, lesson.data, rows, standard_taxonomy(), origin, corpus=lesson.data.train)
     return _settled(lesson, memory, predictor, made)
-
-
-def _causes(champion: Bundle) -> Path | None:
-    """Return the champion's file of causes: what little the network moves, they are read as well behind it as before."""
-    return champion.folder / CAUSES if CAUSES in champion.manifest.files else None
 
 
 def _settled(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, made: Bundle) -> Bundle:

@@ -35,7 +35,7 @@ WORD_WEIGHT = 1.0
 CAUSE_WEIGHT = 2.0
 _SPACE = ("mean", "whiten", "word_mean", "word_whiten", "rarity")
 _VERSION = 5
-"""Of what is kept in the file: a change of the lines above or of `Space.features` is a change of this."""
+"""Of what is kept in the file, and of stored heads: a change of the lines above or of `Space.features` is a change of this."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,9 +47,9 @@ class Background:
 
 
 def model_digest(bundle: Bundle) -> str:
-    """Return what names a bundle's model and causes for heads: equal digests, equal features."""
+    """Return what names a bundle's model and causes, and how they are read, for heads: equal digests, equal features."""
     files = bundle.manifest.files
-    return hashlib.sha256((files[MODEL] + files[CAUSES]).encode()).hexdigest() if CAUSES in files else files[MODEL]
+    return hashlib.sha256(f"{files[MODEL]} {files.get(CAUSES, '')} {_VERSION}".encode()).hexdigest()
 
 
 def load_background(bundle: Bundle, model: OnnxPredictor, folder: Path) -> Background:
@@ -81,7 +81,7 @@ def load_space(bundle: Bundle, folder: Path) -> Space:
 
 
 def _path(bundle: Bundle, folder: Path) -> Path:
-    return folder / f"{model_digest(bundle)[:16]}-{_VERSION}.npz"
+    return folder / f"{model_digest(bundle)[:16]}.npz"
 
 
 def _space(

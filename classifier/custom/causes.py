@@ -10,11 +10,13 @@ The product of two texts' roots is the Bhattacharyya coefficient of what they ma
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier.bundle import CAUSES, Bundle
+from classifier.errors import BundleRefused
 
 Floats = npt.NDArray[np.float32]
 
@@ -47,10 +49,27 @@ class Causes:
 
 
 def load_causes(bundle: Bundle) -> Causes | None:
-    """Return the causes of a checked bundle, or None where it brings none."""
+    """Return the causes of a checked bundle, or None where it brings none.
+
+    Raises:
+        BundleRefused: The file is not one that `write_causes` wrote.
+    """
     if CAUSES not in bundle.manifest.files:
         return None
-    with np.load(bundle.folder / CAUSES, allow_pickle=False) as file:
+    path = bundle.folder / CAUSES
+    try:
+        causes = _read(path)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise BundleRefused(f"{path}: no readable causes: {error}") from error
+    if causes.weights.shape != (len(causes.mean) + len(causes.word_mean), len(causes.names)):
+        raise BundleRefused(
+            f"{path}: weights {causes.weights.shape} do not fit its space and its {len(causes.names)} causes"
+        )
+    return causes
+
+
+def _read(path: Path) -> Causes:
+    with np.load(path, allow_pickle=False) as file:
         return Causes(
             names=file["names"],
             mean=file["mean"],
@@ -65,7 +84,7 @@ def load_causes(bundle: Bundle) -> Causes | None:
 
 def write_causes(path: Path, causes: Causes) -> None:
     """Write causes as `load_causes` reads them: half of the symmetric matrices, the weights as int8 with a scale for each cause."""
-    scale = np.abs(causes.weights).max(axis=0) / 127
+    scale = np.maximum(np.abs(causes.weights).max(axis=0) / 127, 1e-12)
     np.savez_compressed(
         path,
         names=causes.names,

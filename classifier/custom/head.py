@@ -28,7 +28,7 @@ class Space:
     """Where heads of one bundle work: what is usual in bounces is taken out, what tells wordings apart is spread out.
 
     Attributes:
-        mean, whiten: Of the encoder's pooled vectors; whitened inside causes that are finer than the categories.
+        mean, whiten: Of the encoder's pooled vectors; whitened inside fine causes, or inside categories where the bundle brings no causes.
         word_mean, word_whiten: Of the weighted sums of word vectors.
         rarity: Weight of each word piece: the rarer in bounces, the more it says.
         word_weight: Length of the words' vector beside the encoder's, which has length 1.
@@ -87,7 +87,7 @@ class Head:
 
     Attributes:
         draft: The taxonomy as written: tells gates and roll-ups.
-        bundle: SHA-256 of the model that the weights are for.
+        bundle: Digest of the model and the causes that the weights are for (`classifier.custom.background.model_digest`).
         classes: Ids of the learned categories; "none of them" comes after the last.
         weights: (features, classes + 1); no columns but the last's where nothing is learned.
         bias: (classes + 1,).

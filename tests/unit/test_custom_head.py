@@ -1,6 +1,5 @@
 """The arithmetic of heads, with vectors small enough to do by hand."""
 
-
 import numpy as np
 import pytest
 

@@ -10,6 +10,7 @@ from classifier.bundle import CAUSES, MANIFEST, MODEL, load_bundle, sha256_of
 from classifier.custom.background import load_background, model_digest, vectors
 from classifier.custom.causes import Causes, load_causes, write_causes
 from classifier.custom.head import unit
+from classifier.errors import BundleRefused
 from classifier.predict.onnx import OnnxPredictor
 from classifier.predict.words import word_table
 from classifier.resources import resource
@@ -87,6 +88,23 @@ def test_another_classifier_of_causes_makes_other_heads(tmp_path, shipped):
     other = replace(shipped.manifest, files=files)
     (tmp_path / "bundle" / MANIFEST).write_text(other.to_json())
     assert model_digest(load_bundle(tmp_path / "bundle")) != model_digest(shipped)
+
+
+@pytest.mark.parametrize("damage", ["cut", "no archive", "without bias", "too narrow"])
+def test_a_file_of_causes_that_cannot_be_read_refuses_the_bundle_and_says_which(tmp_path, shipped, damage):
+    path = tmp_path / CAUSES
+    known = causes()
+    write_causes(path, replace(known, weights=known.weights[:3]) if damage == "too narrow" else known)
+    match damage:
+        case "cut":
+            path.write_bytes(path.read_bytes()[:-40])
+        case "no archive":
+            path.write_text("nothing")
+        case "without bias":
+            with np.load(path) as file:
+                np.savez(path, **{name: file[name] for name in file if name != "bias"})
+    with pytest.raises(BundleRefused, match="causes"):
+        load_causes(replace(shipped, folder=tmp_path))
 
 
 def test_a_bundle_without_causes_has_a_space_all_the_same(tmp_path, shipped):
