@@ -69,7 +69,7 @@ def load_causes(bundle: Bundle) -> Causes | None:
 
 
 def _read(path: Path) -> Causes:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return Causes(
             names=file["names"],
             mean=file["mean"],
