@@ -89,13 +89,13 @@ def await_models(url, holds, *, seconds=60.0):
 def test_a_new_trainer_takes_the_champion_of_the_tracking_server_and_never_its_own_for_it(
     tracking, register, bundle, tmp_path
 ):
-    version = register(bundle("5"), "champion", name="elsewhere")
+    version = register(bundle("50"), "champion", name="elsewhere")
     settings = Settings(data_dir=tmp_path / "new", mlflow_tracking_uri=tracking, registered_model="elsewhere")
     store = open_store(settings.store_url)
     try:
         books = books_of(settings, store)
         catch_up(settings, books)
-        assert serving(settings).manifest.label == "minilm-l4/5"
+        assert serving(settings).manifest.label == "minilm-l4/50"
         assert (row := adopt(books, serving(settings))).state == "champion"
         assert (row.registry_version, books.registry.aliases()) == (version, {"champion": version})
         catch_up(settings, books)
