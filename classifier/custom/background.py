@@ -106,15 +106,14 @@ def _make(bundle: Bundle, model: OnnxPredictor, words: WordTable, known: Causes 
         raise BundleRefused(f"{bundle.folder}: brings no labelled templates: user categories cannot be learned")
     with np.load(bundle.folder / NEIGHBOURS, allow_pickle=False) as file:
         texts, labels = file["texts"], file["labels"]
-    chosen = texts[stratified(labels, PER_CATEGORY)]
-    encoded = encode_all(model, [str(text) for text in chosen])
+    chosen = stratified(labels, PER_CATEGORY)
+    encoded = encode_all(model, [str(text) for text in texts[chosen]])
     if known is not None:
         made = {name: getattr(known, name) for name in _SPACE}
         return made | {"rows": _space(made, words, known).features(encoded)}
     rarity = rarity_of(model, [str(text) for text in texts], len(words))
     embeddings, sums = vectors(encoded, words, rarity)
-    groups = labels[stratified(labels, PER_CATEGORY)]
-    whiten, word_whiten = whitening(embeddings, groups), whitening(sums, groups)
+    whiten, word_whiten = whitening(embeddings, labels[chosen]), whitening(sums, labels[chosen])
     made = {"mean": embeddings.mean(axis=0), "word_mean": sums.mean(axis=0), "rarity": rarity}
     made |= {"whiten": whiten, "word_whiten": word_whiten}
     return made | {"rows": _space(made, words, None).features(encoded)}

@@ -63,7 +63,7 @@ class Fitter:
 
     @property
     def digest(self) -> str:
-        """Digest of the model that heads are for."""
+        """Digest of the model and the causes that heads are for."""
         return model_digest(self._bundle)
 
     @property

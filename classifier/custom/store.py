@@ -39,7 +39,7 @@ class Meta:
     Attributes:
         version: 1, 2, 3...
         published_at: RFC 3339, UTC.
-        bundle: SHA-256 of the model that its head was fitted for.
+        bundle: Digest of the model and the causes that its head was fitted for (`classifier.custom.background.model_digest`).
         model: That model's name and version.
         categories, examples: How many.
         fit_seconds: What fitting took.

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from classifier.bootstrap import shelf_of
-from classifier.bundle import MANIFEST, load_bundle
+from classifier.bundle import CAUSES, MANIFEST, load_bundle
 from classifier.errors import LeaseLost, RetrainingBusy
 from classifier.normalise import template_id
 from classifier.predict.onnx import OnnxPredictor
@@ -214,6 +214,13 @@ def test_a_second_run_finds_nothing_new(learnt):
     assert (outcome.state, outcome.model) == ("nothing new", None)
     assert "has learnt from all that people said" in outcome.reason
     assert len(place.runs()) == 1
+
+
+def test_the_network_stays_and_so_does_what_tells_causes_apart_behind_it(learnt):
+    place, outcome = learnt
+    made, shipped = place.shelf.path(outcome.model), resource("models/standard")
+    assert (made / CAUSES).read_bytes() == (shipped / CAUSES).read_bytes()
+    assert CAUSES in load_bundle(made).manifest.files
 
 
 def test_no_word_of_what_was_labelled_is_in_the_bundle(learnt):
