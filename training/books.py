@@ -149,8 +149,19 @@ def adopt(books: Books, bundle: Bundle) -> ModelVersionRow:
 
 
 def fetch(books: Books, label: str, version: str) -> None:
-    """Put a registered bundle on the shelf, unless it is there."""
-    if books.shelf.path(label).is_dir():
+    """Put a registered bundle on the shelf, unless it lies there whole: a damaged copy is replaced.
+
+    Raises:
+        BundleOutdated: It is of another program.
+        BundleRefused: What the registry has is damaged too.
+    """
+    try:
+        books.shelf.bundle(label)
+    except BundleOutdated:
+        raise
+    except (ModelNotFound, BundleRefused) as error:
+        log.info("%s is fetched: %s", label, error)
+    else:
         return
     shipped = load_bundle(resource("models/standard"))
     if shipped.manifest.label == label:

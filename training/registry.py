@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from classifier.bundle import MANIFEST, Bundle, sha256_of
-from classifier.errors import ModelConflict, ModelNotFound, RegistryUnavailable
+from classifier.bundle import MANIFEST, Bundle, manifest_of, sha256_of
+from classifier.errors import BundleRefused, ModelConflict, ModelNotFound, RegistryUnavailable
 from classifier.registry import CHALLENGER
 from classifier.settings import Settings
 
@@ -133,6 +133,8 @@ class Registry:
     def label_of(self, version: str) -> str:
         """Return the model's label that a version's number stands for.
 
+        A version that a person registered has no tag; what it is stands in its manifest.
+
         Raises:
             ModelNotFound: There is no such version, or it is not one of ours.
         """
@@ -140,14 +142,18 @@ class Registry:
 
         with self._speaking() as client:
             try:
-                label = client.get_model_version(self._model, version).tags.get(_LABEL)
+                found = client.get_model_version(self._model, version)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-                label = None
-        if label is None:
-            raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours")
-        return str(label)
+                raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours") from error
+        if _LABEL in found.tags:
+            return str(found.tags[_LABEL])
+        try:
+            with self.fetched(version) as folder:
+                return manifest_of(folder).label
+        except (BundleRefused, RegistryUnavailable) as error:
+            raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours: {error}") from error
 
     def point(self, alias: str, version: str) -> None:
         """Make an alias name a version, unless it does; a challenger that becomes champion is no longer challenger."""

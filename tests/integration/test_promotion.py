@@ -194,13 +194,61 @@ def test_a_model_can_be_promoted_by_its_label_whatever_its_state(place):
         promote(place.settings, place.books, "minilm-l4/9.9", by="ann")
 
 
-def test_a_damaged_bundle_is_not_promoted(place):
+def test_a_damaged_copy_is_fetched_again_before_it_is_promoted(place):
     label = place.challenger(f"{VERSION}.1")
     (place.shelf.path(label) / "model.onnx").write_bytes(b"torn")
+    promote(place.settings, place.books, by="ann")
+    assert serving(place.settings).manifest.label == label
+
+
+def test_a_bundle_that_is_damaged_everywhere_is_not_promoted(place):
+    label = place.challenger(f"{VERSION}.1")
+    for torn in (place.shelf.path(label) / "model.onnx", *place.folder.glob("data/mlartifacts/**/model.onnx")):
+        torn.write_bytes(b"torn")
     with pytest.raises(BundleRefused):
         promote(place.settings, place.books, by="ann")
     assert place.books.registry.aliases()["champion"] == "1"
     assert place.states()[SHIPPED] == "champion"
+
+
+def test_of_versions_with_one_label_the_bundles_own_is_found(place):
+    label = place.challenger(f"{VERSION}.1")
+    other = place.folder / "other"
+    shutil.copytree(resource("models/standard"), other)
+    manifest = replace(load_bundle(other).manifest, version=f"{VERSION}.1", temperature=9.0)
+    (other / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    run = RunRecord(name=label, parameters={}, figures={})
+    assert (
+        place.books.registry.record(load_bundle(other), run) == "3"
+    )  # by a trainer that shares the registered model only
+    assert place.books.registry.version_of(place.shelf.bundle(label)) == "2"
+    assert place.books.registry.version_of(load_bundle(other)) == "3"
+
+
+def test_a_version_without_a_tag_is_named_by_its_manifest_and_one_without_a_bundle_is_none_of_ours(place):
+    from mlflow import MlflowClient  # noqa: PLC0415
+
+    label = place.challenger(f"{VERSION}.1")
+    registry = place.books.registry
+    assert registry.label_of("2") == label
+    client = MlflowClient(f"sqlite:///{place.folder / 'data/mlflow.db'}")
+    client.delete_model_version_tag("rebound", "2", "label")
+    assert registry.label_of("2") == label
+    bare = client.create_run(client.get_experiment_by_name("rebound").experiment_id).info
+    client.create_model_version("rebound", source=f"{bare.artifact_uri}/bundle", run_id=bare.run_id)
+    for version in ("3", "77"):
+        with pytest.raises(ModelNotFound, match=f"version {version} of rebound is no model of ours"):
+            registry.label_of(version)
+
+
+def test_what_another_machine_promoted_is_not_rolled_back_here(place):
+    label = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    place.books.registry.point("champion", "1")  # as a second trainer does on the tracking server that both follow
+    with pytest.raises(ModelNotFound, match="another machine promoted the champion"):
+        roll_back(place.settings, replace(place.books, followed=True), by="ann")
+    assert place.shelf.label("champion") == label
+    assert place.states()[label] == "champion"
 
 
 def test_a_damaged_champion_can_be_replaced_and_rolled_back(place):
