@@ -226,7 +226,7 @@ def test_of_versions_with_one_label_the_bundles_own_is_found(place):
 
 
 def test_a_version_without_a_tag_is_named_by_its_manifest_and_one_without_a_bundle_is_none_of_ours(place):
-    from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow import MlflowClient
 
     label = place.challenger(f"{VERSION}.1")
     registry = place.books.registry
