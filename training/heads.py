@@ -36,9 +36,9 @@ MOST_ROWS = 6_000
 """Rows that labels and their variants may be."""
 HOLD = 2.0
 """Weight of a remembered template beside a label's 4 (`training.feedback_rows`)."""
-COST = 0.5
+COST = 0.25
 """What it costs to let a piece speak that no remembered template has, see `training.pieces.fit_pieces`."""
-SHARED = 2.0
+SHARED = 4.0
 """A label counts as so many remembered templates for a piece that more labels of another category have: it is manner of speech."""
 
 
@@ -105,9 +105,9 @@ def fitted(lesson: Lesson, memory: Memory, teacher: OnnxPredictor, learner: Onnx
     weights = np.array([row.weight for row in rows], dtype=np.float32)
     # However many labels there are, they never outweigh what is remembered.
     weights *= min(1.0, HOLD * len(memory.rows) / float(weights.sum()))
-    known = counts[: len(memory.rows)].getnnz(axis=0) + SHARED * _shared(
-        lesson.feedback.learnt, learner, len(before.rows)
-    )
+    # The corpus's texts of fine causes are in every house's jargon: what stands there is not therefore widely known.
+    usual = [place for place, row in enumerate(memory.rows) if not row.cause]
+    known = counts[usual].getnnz(axis=0) + SHARED * _shared(lesson.feedback.learnt, learner, len(before.rows))
     known = np.where(counts[len(kept) :].getnnz(axis=0) > 0, known, -1)
     return fit_pieces(
         said,
