@@ -20,9 +20,13 @@ import httpx2 as httpx
 
 from benchmarks.served import SCRIPTS, served
 
-POOL = Path(__file__).parents[1] / "tests/data/simulation/measure.jsonl"
-PROVIDERS = ("tarn", "ostrava", "bellwether")
-PROVIDER = "ostrava"
+_POOLS = Path(__file__).parents[1] / "tests/data/simulation"
+POOLS = {
+    **dict.fromkeys(("halvard", "quillmere", "sonderpost"), _POOLS / "measure.jsonl"),
+    **dict.fromkeys(("tarn", "ostrava", "bellwether"), _POOLS / "apart.jsonl"),
+}
+"""Each provider's file: in the first it renders each of its sentences in several ways, as in life; in the second no sentence comes twice."""
+PROVIDER = "halvard"
 WORDINGS = 30
 """So many that the champion gets wrong, of as few causes as have so many; people label two of three."""
 _PATIENCE_SECONDS = 20
@@ -62,14 +66,20 @@ class Loop:
         return before["accuracy"], after["accuracy"]
 
 
-def play(profile: str, folder: Path, *, provider: str = PROVIDER, pool: Path = POOL) -> Loop:
-    """Play one round in an empty folder: a provider of a pool has changed its words.
+def play(profile: str, folder: Path, *, provider: str = PROVIDER, pool: Path | None = None) -> Loop:
+    """Play one round in an empty folder: a provider has changed its words.
+
+    Args:
+        profile: Of the retraining.
+        folder: Becomes the data folder.
+        provider: Who has.
+        pool: File of its new wordings, for one that is not of `POOLS`.
 
     Raises:
         RuntimeError: The champion gets too few of the wordings wrong, or a step did not end as it should.
     """
     with served(folder) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        labelled, siblings = _drawn(client, pool, provider)
+        labelled, siblings = _drawn(client, pool or POOLS[provider], provider)
         started = time.monotonic()
         said = client.post("/v1/feedback", json=[{"text": w.text, "category": w.label} for w in labelled]).json()
         if any(result.get("state") != "accepted" for result in said):
@@ -109,7 +119,7 @@ def classified(client: httpx.Client, texts: Sequence[str]) -> list[dict[str, Any
 
 def lines() -> Iterator[str]:
     """Yield one line a profile and provider for `make bench`."""
-    for profile, provider in [*(("heads", one) for one in PROVIDERS), ("full", PROVIDER)]:
+    for profile, provider in [*(("heads", one) for one in POOLS), ("full", PROVIDER)]:
         with TemporaryDirectory() as folder:
             loop = play(profile, Path(folder), provider=provider)
         before, after = loop.frozen
