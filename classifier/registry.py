@@ -109,6 +109,27 @@ class ModelShelf:
                 continue  # a damaged bundle is found when it is pointed to
         return sorted(out)
 
+    def prune(self, keep: int) -> list[str]:
+        """Remove all but the newest bundles from the shelf, and return the labels of those that went.
+
+        What an alias names stays, and what the last `keep` roll-backs would lead to.
+
+        Args:
+            keep: Bundles that stay because they are new, at least 1.
+        """
+        with self._locked():
+            kept = {self.label_or_none(alias) for alias in ALIASES}
+            kept |= {move.before for move in standing(self.history(CHAMPION))[-keep:]}
+            there = [label for label in self.labels() if self.path(label).is_dir()]
+            newest = sorted(there, key=lambda label: self.path(label).stat().st_mtime, reverse=True)
+            gone = [label for label in newest[keep:] if label not in kept]
+            for label in gone:
+                # Renamed first: whoever reads it finds all of it or nothing.
+                aside = Path(tempfile.mkdtemp(prefix=".old-", dir=self._folder))
+                self.path(label).rename(aside / "bundle")
+                shutil.rmtree(aside, ignore_errors=True)
+        return gone
+
     def stamp(self, alias: str) -> Stamp | None:
         """Return what changes whenever the alias is moved, even to the model that it names; None for no pointer."""
         try:

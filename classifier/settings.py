@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     auto_promote: bool = Field(
         False, description="Whether `rebound-train run` promotes a model to which the gate does not object."
     )
+    kept_models: Annotated[int, Ge(1)] = Field(
+        20,
+        description="Newest models that stay on this machine; older ones are fetched from MLflow when they are promoted.",
+    )
     model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
     cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")
     max_body_bytes: Annotated[int, Ge(1_024)] = Field(

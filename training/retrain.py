@@ -211,6 +211,8 @@ class _Run:
             self._tidy()
         with self.store.session() as session:
             JobRepository(session).finish(run.id, model=outcome.model, at=_now())
+        if gone := self.books.shelf.prune(self.job.settings.kept_models):
+            log.info("%d old models were removed from %s; MLflow has them", len(gone), self.books.shelf.folder)
         return outcome
 
     def _learnt(self, champion: Bundle, lesson: Lesson, leaving: Leaving, reason: str) -> Outcome:

@@ -96,6 +96,13 @@ class Place:
                 if pinned:
                     pins.set(template_id=template_id(text), taxonomy="standard", category=category, who=who, why="label", at=now)  # fmt: skip
 
+    def forgotten(self, folder):
+        """Put a model on the shelf that nothing names."""
+        shutil.copytree(resource("models/standard"), folder)
+        manifest = replace(load_bundle(folder).manifest, version="0.1")
+        (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        os.utime(self.shelf.path(self.shelf.put(folder)), (1e9, 1e9))
+
     def pinned(self):
         with self.store.reading() as session:
             return {pin.template_id for pin in PinRepository(session).active(datetime.now(UTC)).values()}
@@ -123,6 +130,8 @@ def place(tmp_path):
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("heads"))
+    place.settings = place.settings.model_copy(update={"kept_models": 1})
+    place.forgotten(tmp_path_factory.mktemp("bundle") / "old")
     place.seen([text for text, _ in pairs(LABELLED) + pairs(SIBLINGS)])
     place.labelled(pairs(LABELLED))
     place.labelled([("550 5.1.1 no such user here at all", "user_unknown")])
@@ -206,6 +215,10 @@ def test_the_registry_has_run_version_and_aliases(learnt):
 
 def test_nothing_is_left_in_the_scratch_folder(learnt):
     assert not (learnt[0].settings.data_dir / "retraining").exists()
+
+
+def test_models_that_nothing_names_leave_the_shelf(learnt):
+    assert learnt[0].shelf.labels() == [NEW]  # the shipped one, to which a roll-back leads, lies elsewhere
 
 
 def test_a_second_run_finds_nothing_new(learnt):

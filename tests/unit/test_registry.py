@@ -1,4 +1,5 @@
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -160,3 +161,17 @@ def test_moves_made_at_once_are_all_told_and_form_a_chain(shelf, bundle):
     moves = shelf.history(CHAMPION)
     assert all(earlier.after == later.before for earlier, later in pairwise(moves))
     assert moves[-1].after == shelf.label(CHAMPION)
+
+
+def test_the_oldest_bundles_go_and_none_that_answers_or_that_a_roll_back_leads_to(shelf, bundle):
+    labels = [shelf.put(bundle(str(version))) for version in range(1, 8)]
+    for age, label in enumerate(reversed(labels)):
+        os.utime(shelf.path(label), (1e9 - age, 1e9 - age))
+    for label in (labels[0], labels[1], labels[2]):
+        shelf.point(CHAMPION, label)
+    shelf.point(CHALLENGER, labels[3])
+    assert shelf.prune(1) == [labels[5], labels[4], labels[0]]  # one roll-back leads to the second
+    assert shelf.labels() == [labels[1], labels[2], labels[3], labels[6]]
+    assert shelf.rollback(CHAMPION) == labels[1]
+    assert shelf.prune(9) == []
+    assert [path.name for path in shelf.folder.glob(".old-*")] == []
