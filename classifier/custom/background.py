@@ -34,7 +34,7 @@ STANDARD_WEIGHT = 0.7
 WORD_WEIGHT = 1.0
 CAUSE_WEIGHT = 2.0
 _SPACE = ("mean", "whiten", "word_mean", "word_whiten", "rarity")
-_VERSION = 5
+_VERSION = 6
 """Of what is kept in the file, and of stored heads: a change of the lines above or of `Space.features` is a change of this."""
 
 

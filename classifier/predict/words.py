@@ -4,11 +4,13 @@ Fine-tuning teaches the last layer to tell the standard categories apart and to 
 that a user invents lives on just what was forgotten (docs/adr/0005-user-categories.md). The word table still has it.
 
 onnxruntime does not hand out weights, and the `onnx` package is no part of serving, so the few fields needed of the file
-(protobuf: ModelProto.graph = 7, GraphProto.initializer = 5, TensorProto.dims = 1, name = 8, raw_data = 9) are read here.
+(protobuf: ModelProto.graph = 7, GraphProto.initializer = 5, TensorProto.dims = 1, data_type = 2, int32_data = 5, name = 8,
+raw_data = 9) are read here.
 """
 
 import mmap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,29 @@ import numpy.typing as npt
 from classifier.errors import BundleRefused
 
 Floats = npt.NDArray[np.float32]
-_GRAPH, _INITIALIZER, _DIMS, _NAME, _RAW = 7, 5, 1, 8, 9
+_GRAPH, _INITIALIZER, _DIMS, _TYPE, _INT32, _NAME, _RAW = 7, 5, 1, 2, 5, 8, 9
+_FLOAT, _UINT8, _INT8 = 1, 2, 3
 _QUANTISED, _ZERO, _PLAIN = b"words.weight_quantized", b"words.weight_zero_point", b"words.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """What is read of an initializer. Few numbers stand in `numbers` (int32_data), many in `raw`."""
+
+    dims: list[int]
+    kind: int
+    numbers: list[int]
+    raw: memoryview
+
+    def first(self) -> int:
+        """Return its first number, of one byte."""
+        if self.numbers:
+            return self.numbers[0] - (1 << 64 if self.numbers[0] >> 63 else 0)  # below 0 it fills ten bytes
+        return int.from_bytes(self.raw[:1], signed=self.kind != _UINT8)
+
+    def rows(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.int8] | Floats:
+        kind = {_UINT8: np.uint8, _INT8: np.int8, _FLOAT: np.float32}[self.kind]
+        return np.frombuffer(self.raw, dtype=kind).reshape(self.dims).copy()
 
 
 class WordTable:
@@ -49,7 +72,7 @@ def word_table(model: Path) -> WordTable:
     Raises:
         BundleRefused: The file holds no such table.
     """
-    tensors: dict[bytes, tuple[list[int], memoryview]] = {}
+    tensors: dict[bytes, _Tensor] = {}
     try:
         # Mapped, not read: the table is a third of a file that nobody else wants in memory.
         with model.open("rb") as file:
@@ -57,33 +80,30 @@ def word_table(model: Path) -> WordTable:
         for field, graph in _fields(memoryview(mapped)):
             if field == _GRAPH and isinstance(graph, memoryview):
                 tensors |= dict(_tensors(graph))
-        name = _QUANTISED if _QUANTISED in tensors else _PLAIN
-        dims, raw = tensors[name]
-        zero = tensors[_ZERO][1] if name == _QUANTISED else memoryview(b"\0")
-        # Quantisation gives unsigned bytes around a zero point, or signed ones around zero.
-        if name == _PLAIN:
-            return WordTable(np.frombuffer(raw, dtype=np.float32).reshape(dims).copy(), 0)
-        if not zero or zero[0] == 0:
-            return WordTable(np.frombuffer(raw, dtype=np.int8).reshape(dims).copy(), 0)
-        return WordTable(np.frombuffer(raw, dtype=np.uint8).reshape(dims).copy(), zero[0])
+        if _QUANTISED in tensors:
+            return WordTable(tensors[_QUANTISED].rows(), tensors[_ZERO].first())
+        return WordTable(tensors[_PLAIN].rows(), 0)
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise BundleRefused(f"{model}: holds no table of word vectors: user categories cannot be learned") from error
 
 
-def _tensors(graph: memoryview) -> Iterator[tuple[bytes, tuple[list[int], memoryview]]]:
+def _tensors(graph: memoryview) -> Iterator[tuple[bytes, _Tensor]]:
     for field, tensor in _fields(graph):
         if field != _INITIALIZER or not isinstance(tensor, memoryview):
             continue
-        name, dims, raw = b"", [], memoryview(b"")
+        name, raw, kind = b"", memoryview(b""), 0
+        numbers: dict[int, list[int]] = {_DIMS: [], _INT32: []}
         for part, value in _fields(tensor):
-            if part == _NAME and isinstance(value, memoryview):
+            if part in numbers:
+                numbers[part] += [value] if isinstance(value, int) else _packed(value)
+            elif part == _TYPE and isinstance(value, int):
+                kind = value
+            elif part == _NAME and isinstance(value, memoryview):
                 name = bytes(value)
             elif part == _RAW and isinstance(value, memoryview):
                 raw = value
-            elif part == _DIMS:
-                dims += [value] if isinstance(value, int) else _packed(value)
         if name in (_QUANTISED, _ZERO, _PLAIN):
-            yield name, (dims, raw)
+            yield name, _Tensor(dims=numbers[_DIMS], kind=kind, numbers=numbers[_INT32], raw=raw)
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
