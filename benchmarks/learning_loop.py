@@ -20,12 +20,12 @@ import httpx2 as httpx
 
 from benchmarks.served import SCRIPTS, served
 
-_POOLS = Path(__file__).parents[1] / "tests/data/simulation"
+_FOLDER = Path(__file__).parents[1] / "tests/data/simulation"
 POOLS = {
-    **dict.fromkeys(("tarn", "ostrava", "bellwether"), _POOLS / "apart.jsonl"),
-    **dict.fromkeys(("halvard", "quillmere", "sonderpost"), _POOLS / "measure.jsonl"),
+    **dict.fromkeys(("tarn", "ostrava", "bellwether"), _FOLDER / "apart.jsonl"),
+    **dict.fromkeys(("halvard", "quillmere", "sonderpost"), _FOLDER / "measure.jsonl"),
 }
-"""Each provider's file: in the first no sentence comes twice; in the second most come in several renderings, and few of each cause are wrong."""
+"""Each provider's file: in the first no sentence comes twice; in the second most texts are one of several renderings."""
 PROVIDER = "ostrava"
 WORDINGS = 30
 """So many that the champion gets wrong, of as few causes as have so many; people label two of three."""
@@ -66,20 +66,14 @@ class Loop:
         return before["accuracy"], after["accuracy"]
 
 
-def play(profile: str, folder: Path, *, provider: str = PROVIDER, pool: Path | None = None) -> Loop:
-    """Play one round in an empty folder: a provider has changed its words.
-
-    Args:
-        profile: Of the retraining.
-        folder: Becomes the data folder.
-        provider: Who has.
-        pool: File of its new wordings, for one that is not of `POOLS`.
+def play(profile: str, folder: Path, *, provider: str = PROVIDER) -> Loop:
+    """Play one round in an empty folder: a provider of `POOLS` has changed its words.
 
     Raises:
         RuntimeError: The champion gets too few of the wordings wrong, or a step did not end as it should.
     """
     with served(folder) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        labelled, siblings = _drawn(client, pool or POOLS[provider], provider)
+        labelled, siblings = _drawn(client, POOLS[provider], provider)
         started = time.monotonic()
         said = client.post("/v1/feedback", json=[{"text": w.text, "category": w.label} for w in labelled]).json()
         if any(result.get("state") != "accepted" for result in said):

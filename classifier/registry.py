@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from classifier.bundle import MANIFEST, Bundle, load_bundle, sha256_of
+from classifier.bundle import MANIFEST, Bundle, load_bundle, manifest_of, sha256_of
 from classifier.errors import BundleRefused, ModelConflict, ModelNotFound
 from classifier.moves import Move, add_move, now, read_moves, standing
 
@@ -28,7 +28,7 @@ ALIASES = (CHAMPION, CHALLENGER)
 Stamp = tuple[int, int]
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}/[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-_HISTORY, _LOCK, _REFUSED = "history.jsonl", ".lock", ".refused"
+_HISTORY, _LOCK, _REFUSED, _OLD = "history.jsonl", ".lock", ".refused", ".old-"
 
 
 class ModelShelf:
@@ -109,26 +109,41 @@ class ModelShelf:
                 continue  # a damaged bundle is found when it is pointed to
         return sorted(out)
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, *, spare: Path | None = None) -> list[str]:
         """Remove all but the newest bundles from the shelf, and return the labels of those that went.
 
-        What an alias names stays, and what the last `keep` roll-backs would lead to.
+        What an alias names stays, and what the last `keep` roll-backs would lead to. A folder that cannot be removed stays,
+        and holds up no other.
 
         Args:
             keep: Bundles that stay because they are new, at least 1.
+            spare: A folder that stays whatever names it.
         """
         with self._locked():
+            for left in self._folder.glob(f"{_OLD}*"):  # by a process that was killed here
+                shutil.rmtree(left, ignore_errors=True)
             kept = {self.label_or_none(alias) for alias in ALIASES}
-            kept |= {move.before for move in standing(self.history(CHAMPION))[-keep:]}
-            there = [label for label in self.labels() if self.path(label).is_dir()]
+            for move in standing(self.history(CHAMPION))[-keep:]:
+                kept |= {move.before, move.after}
+            there = {label for label in self.labels() if _LABEL.fullmatch(label) and self.path(label).is_dir()}
             newest = sorted(there, key=lambda label: self.path(label).stat().st_mtime, reverse=True)
-            gone = [label for label in newest[keep:] if label not in kept]
-            for label in gone:
-                # Renamed first: whoever reads it finds all of it or nothing.
-                aside = Path(tempfile.mkdtemp(prefix=".old-", dir=self._folder))
-                self.path(label).rename(aside / "bundle")
-                shutil.rmtree(aside, ignore_errors=True)
-        return gone
+            old = [label for label in newest[keep:] if label not in kept]
+            return [label for label in old if not _is(self.path(label), spare) and self._removed(self.path(label))]
+
+    def _removed(self, folder: Path) -> bool:
+        aside = Path(tempfile.mkdtemp(prefix=_OLD, dir=self._folder))
+        try:
+            folder.rename(aside / "bundle")  # first: whoever reads it finds all of it or nothing
+        except OSError:
+            return False
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return True
+
+    def before(self, alias: str) -> str | None:
+        """Return the label that a roll-back leads to; None for no model, or where there is nothing to roll back."""
+        moves = standing(self.history(alias))
+        return moves[-1].before if moves else None
 
     def stamp(self, alias: str) -> Stamp | None:
         """Return what changes whenever the alias is moved, even to the model that it names; None for no pointer."""
@@ -243,6 +258,10 @@ class ModelShelf:
         except OSError:
             return False
         if there != sha256_of(bundle.folder / MANIFEST):
+            try:
+                manifest_of(target)
+            except BundleRefused:
+                return False  # it says nothing of itself: damaged, not another
             raise ModelConflict(f"another bundle of the label {bundle.manifest.label} is on the shelf {self._folder}")
         try:
             load_bundle(target)
@@ -272,6 +291,10 @@ class ModelShelf:
         with (self._folder / _LOCK).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _is(folder: Path, other: Path | None) -> bool:
+    return other is not None and other.exists() and folder.samefile(other)
 
 
 def replace_text(path: Path, text: str) -> None:

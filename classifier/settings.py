@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     )
     kept_models: Annotated[int, Ge(1)] = Field(
         20,
-        description="Newest models that stay on this machine; older ones are fetched from MLflow when they are promoted.",
+        description="Newest models that stay on the shelf after a run; MLflow keeps all.",
     )
     model_threads: Annotated[int, Ge(1), Le(64)] = Field(1, description="Cores that one inference may use.")
     cache_templates: Annotated[int, Ge(1)] = Field(10_000, description="Templates whose answers are kept in memory.")

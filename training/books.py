@@ -4,6 +4,7 @@ What moves a model moves all three (training/promote.py); here they are read, ke
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -108,6 +109,7 @@ def catch_up(settings: Settings, books: Books) -> None:
     Raises:
         RegistryUnavailable: The server does not answer.
         ModelNotFound: What the alias names is no model of ours.
+        ModelConflict: Another bundle with its label lies on the shelf.
         BundleRefused: What the alias names is damaged.
     """
     if settings.bundle_dir is not None or not books.followed:
@@ -154,15 +156,19 @@ def fetch(books: Books, label: str, version: str) -> None:
     Raises:
         BundleOutdated: It is of another program.
         BundleRefused: What the registry has is damaged too.
+        ModelConflict: Another bundle with that label lies there.
+        RegistryUnavailable: The registry does not answer.
     """
     try:
-        books.shelf.bundle(label)
+        found = books.shelf.bundle(label)
     except BundleOutdated:
         raise
     except (ModelNotFound, BundleRefused) as error:
         log.info("%s is fetched: %s", label, error)
     else:
-        return
+        if books.registry.version_of(found) == version:
+            os.utime(found.folder)  # wanted again: no run that makes room removes it before it is pointed to
+            return
     shipped = load_bundle(resource("models/standard"))
     if shipped.manifest.label == label:
         books.shelf.put(shipped.folder)

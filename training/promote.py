@@ -99,7 +99,7 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
     """Make the champion before the champion again, and set the pins again that were released for the one that goes.
 
     Raises:
-        ModelNotFound: There was none before, or another machine knows which.
+        ModelNotFound: There was none before, or it is gone from shelf and registry, or another machine knows which.
         BundleRefused: Its bundle is damaged; nothing was moved.
         RegistryUnavailable, StoreUnavailable: Nothing was moved, unless it fell silent this very moment.
         ModelFixed: See `movable`.
@@ -114,12 +114,24 @@ def roll_back(settings: Settings, books: Books, *, by: str, why: str = "") -> Pr
     books.registry.check()
     with books.store.reading() as session:
         ModelRepository(session).champion()
+    _fetch_the_one_before(books)
     books.shelf.rollback(CHAMPION, why=f"rolled back by {by}" + (f": {why}" if why else ""))
     bundle = serving(settings)
     adopt(books, bundle)
     with books.store.session() as session:
         renewed = restore_released(session, before, _now())
     return Promotion(champion=bundle.manifest.label, before=before, pins=Settled(released=0, renewed=renewed))
+
+
+def _fetch_the_one_before(books: Books) -> None:
+    """Put the model that a roll-back leads to on the shelf again, if room was made of it."""
+    label = books.shelf.before(CHAMPION)
+    if label is None or books.shelf.path(label).is_dir():
+        return
+    with books.store.reading() as session:
+        row = ModelRepository(session).get(label)
+    if row is not None and row.registry_version is not None:
+        fetch(books, label, row.registry_version)
 
 
 def _candidate(books: Books, label: str | None) -> ModelVersionRow:

@@ -137,6 +137,7 @@ class Registry:
 
         Raises:
             ModelNotFound: There is no such version, or it is not one of ours.
+            RegistryUnavailable: The registry does not answer.
         """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
@@ -147,12 +148,15 @@ class Registry:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
                 raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours") from error
-        if _LABEL in found.tags:
-            return str(found.tags[_LABEL])
+            if _LABEL in found.tags:
+                return str(found.tags[_LABEL])
+            if not found.run_id or not client.list_artifacts(found.run_id, BUNDLE):
+                raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours: it has no bundle")
         try:
-            with self.fetched(version) as folder:
-                return manifest_of(folder).label
-        except (BundleRefused, RegistryUnavailable) as error:
+            with TemporaryDirectory() as folder:
+                self._download(version, f"{BUNDLE}/{MANIFEST}", folder)
+                return manifest_of(Path(folder) / BUNDLE).label
+        except BundleRefused as error:
             raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours: {error}") from error
 
     def point(self, alias: str, version: str) -> None:
@@ -178,10 +182,13 @@ class Registry:
     @contextmanager
     def fetched(self, version: str) -> Iterator[Path]:
         """Hand out a folder with the files of a version's bundle, until the end of the block."""
-        with self._speaking() as client, TemporaryDirectory() as folder:
-            run_id = client.get_model_version(self._model, version).run_id
-            client.download_artifacts(run_id, BUNDLE, folder)
+        with TemporaryDirectory() as folder:
+            self._download(version, BUNDLE, folder)
             yield Path(folder) / BUNDLE
+
+    def _download(self, version: str, what: str, folder: str) -> None:
+        with self._speaking() as client:
+            client.download_artifacts(client.get_model_version(self._model, version).run_id, what, folder)
 
     def close_interrupted(self) -> None:
         """Mark runs that seem to go on as killed: whoever holds the lease knows that they do not."""

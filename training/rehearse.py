@@ -4,7 +4,7 @@ from pathlib import Path
 
 from classifier.bootstrap import shelf_of
 from classifier.bundle import Bundle
-from classifier.store import open_store
+from classifier.store import ModelRepository, open_store
 from training.books import serving
 from training.feedback_rows import Feedback, feedback_of
 from training.impact import Recent
@@ -21,21 +21,26 @@ def rehearse(job: RetrainJob, out: Path) -> Bundle:
     is not ours to hand on.
     """
     champion = serving(job.settings)
+    taken = set(shelf_of(job.settings).labels())
     if job.profile in RESTARTING:
         feedback, traffic = feedback_of((), categories=()), list[Recent]()
     else:
-        feedback, traffic = _remembered(job, champion)
+        feedback, traffic, registered = _remembered(job, champion)
+        taken |= registered
     lesson = lesson_of(
         champion, feedback, sources=job.sources, leaving=job.leaving, traffic=traffic, out=out,
-        version=job.version or next_version(job.profile, champion, shelf_of(job.settings).labels()),
+        version=job.version or next_version(job.profile, champion, taken),
         seed=job.seed, progress=job.progress,
     )  # fmt: skip
     return learn(job.profile, lesson, job.sources)
 
 
-def _remembered(job: RetrainJob, champion: Bundle) -> tuple[Feedback, list[Recent]]:
+def _remembered(job: RetrainJob, champion: Bundle) -> tuple[Feedback, list[Recent], set[str]]:
+    """Return labels, recent traffic and the labels of models that were registered."""
     store = open_store(job.settings.store_url)
     try:
-        return agreed_feedback(store, champion, job.leaving, job.sources), last_week(store)
+        with store.reading() as session:
+            registered = {row.label for row in ModelRepository(session).list(100_000)}
+        return agreed_feedback(store, champion, job.leaving, job.sources), last_week(store), registered
     finally:
         store.close()

@@ -211,9 +211,17 @@ class _Run:
             self._tidy()
         with self.store.session() as session:
             JobRepository(session).finish(run.id, model=outcome.model, at=_now())
-        if gone := self.books.shelf.prune(self.job.settings.kept_models):
-            log.info("%d old models were removed from %s; MLflow has them", len(gone), self.books.shelf.folder)
+        self._make_room()
         return outcome
+
+    def _make_room(self) -> None:
+        try:
+            gone = self.books.shelf.prune(self.job.settings.kept_models, spare=self.job.settings.bundle_dir)
+        except (OSError, ReboundError) as error:  # the run is over and well; room can be made another time
+            log.warning("no old model could be removed from %s: %s", self.books.shelf.folder, error)
+            return
+        if gone:
+            log.info("old models removed from %s: %s", self.books.shelf.folder, ", ".join(gone))
 
     def _learnt(self, champion: Bundle, lesson: Lesson, leaving: Leaving, reason: str) -> Outcome:
         started = time.monotonic()

@@ -21,6 +21,8 @@ from classifier.errors import BundleRefused
 Floats = npt.NDArray[np.float32]
 _GRAPH, _INITIALIZER, _DIMS, _TYPE, _INT32, _NAME, _RAW = 7, 5, 1, 2, 5, 8, 9
 _FLOAT, _UINT8, _INT8 = 1, 2, 3
+_MOST_BITS = 70
+"""Of a number: ten bytes of seven."""
 _QUANTISED, _ZERO, _PLAIN = b"words.weight_quantized", b"words.weight_zero_point", b"words.weight"
 
 
@@ -35,13 +37,15 @@ class _Tensor:
 
     def first(self) -> int:
         """Return its first number, of one byte."""
-        if self.numbers:
-            return self.numbers[0] - (1 << 64 if self.numbers[0] >> 63 else 0)  # below 0 it fills ten bytes
-        return int.from_bytes(self.raw[:1], signed=self.kind != _UINT8)
+        byte = (
+            self.numbers[0] & 0xFF if self.numbers else self.raw[0]
+        )  # below 0 it fills ten bytes, of which one says all
+        return byte - 256 if self.kind == _INT8 and byte > 127 else byte
 
     def rows(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.int8] | Floats:
         kind = {_UINT8: np.uint8, _INT8: np.int8, _FLOAT: np.float32}[self.kind]
-        return np.frombuffer(self.raw, dtype=kind).reshape(self.dims).copy()
+        rows, width = self.dims
+        return np.frombuffer(self.raw, dtype=kind).reshape(rows, width).copy()
 
 
 class WordTable:
@@ -142,5 +146,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 127) << shift
         shift += 7
+        if shift > _MOST_BITS:
+            raise ValueError("no protobuf")
         if byte < 128:
             return value, at

@@ -166,6 +166,16 @@ def test_roll_back_returns_to_the_shipped_model_and_further_back_there_is_nothin
         roll_back(place.settings, place.books, by="ann")
 
 
+def test_a_roll_back_fetches_the_model_before_if_room_was_made_of_it(place):
+    first = place.challenger(f"{VERSION}.1")
+    promote(place.settings, place.books, by="ann")
+    place.challenger(f"{VERSION}.2")
+    promote(place.settings, place.books, by="ann")
+    shutil.rmtree(place.shelf.path(first))
+    assert roll_back(place.settings, place.books, by="ann").champion == first
+    assert serving(place.settings).manifest.label == first
+
+
 def test_nothing_is_rolled_back_while_the_registry_is_away(place, tmp_path):
     label = place.challenger(f"{VERSION}.1")
     promote(place.settings, place.books, by="ann")

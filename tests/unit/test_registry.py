@@ -1,7 +1,9 @@
 import json
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +177,33 @@ def test_the_oldest_bundles_go_and_none_that_answers_or_that_a_roll_back_leads_t
     assert shelf.rollback(CHAMPION) == labels[1]
     assert shelf.prune(9) == []
     assert [path.name for path in shelf.folder.glob(".old-*")] == []
+
+
+def test_what_cannot_be_removed_and_what_is_served_from_the_shelf_itself_stay_and_a_stranger_counts_for_nothing(
+    shelf, bundle, monkeypatch
+):
+    labels = [shelf.put(bundle(str(version))) for version in range(1, 6)]
+    for age, label in enumerate(reversed(labels)):
+        os.utime(shelf.path(label), (1e9 - age, 1e9 - age))
+    shutil.copytree(shelf.path(labels[4]), shelf.folder / "minilm-l4-5.bak")
+    (shelf.folder / "odd").mkdir()
+    (shelf.folder / "odd" / MANIFEST).write_text('{"name": "my model", "version": "1"}')
+    rename = Path.rename
+
+    def stuck(self, target):
+        if self == shelf.path(labels[1]):
+            raise PermissionError("another user's")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stuck)
+    assert shelf.prune(1, spare=shelf.path(labels[2])) == [labels[3], labels[0]]
+    monkeypatch.undo()
+    assert shelf.prune(1, spare=shelf.path(labels[2])) == [labels[1]]
+    assert (shelf.folder / "minilm-l4-5.bak").is_dir()
+
+
+def test_a_bundle_whose_manifest_is_torn_is_replaced_by_the_same_one_whole(shelf, bundle):
+    label = shelf.put(bundle("7"))
+    (shelf.path(label) / MANIFEST).write_text("{")
+    assert shelf.put(bundle("7")) == label
+    assert shelf.bundle(label).manifest.version == "7"
