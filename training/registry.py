@@ -154,8 +154,7 @@ class Registry:
                 raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours: it has no bundle")
         try:
             with TemporaryDirectory() as folder:
-                self._download(version, f"{BUNDLE}/{MANIFEST}", folder)
-                return manifest_of(Path(folder) / BUNDLE).label
+                return manifest_of(self._download(version, f"{BUNDLE}/{MANIFEST}", folder).parent).label
         except BundleRefused as error:
             raise ModelNotFound(f"version {version[:20]} of {self._model} is no model of ours: {error}") from error
 
@@ -183,12 +182,11 @@ class Registry:
     def fetched(self, version: str) -> Iterator[Path]:
         """Hand out a folder with the files of a version's bundle, until the end of the block."""
         with TemporaryDirectory() as folder:
-            self._download(version, BUNDLE, folder)
-            yield Path(folder) / BUNDLE
+            yield self._download(version, BUNDLE, folder)
 
-    def _download(self, version: str, what: str, folder: str) -> None:
+    def _download(self, version: str, what: str, folder: str) -> Path:
         with self._speaking() as client:
-            client.download_artifacts(client.get_model_version(self._model, version).run_id, what, folder)
+            return Path(client.download_artifacts(client.get_model_version(self._model, version).run_id, what, folder))
 
     def close_interrupted(self) -> None:
         """Mark runs that seem to go on as killed: whoever holds the lease knows that they do not."""
