@@ -37,9 +37,8 @@ class _Tensor:
 
     def first(self) -> int:
         """Return its first number, of one byte."""
-        byte = (
-            self.numbers[0] & 0xFF if self.numbers else self.raw[0]
-        )  # below 0 it fills ten bytes, of which one says all
+        # A number below 0 fills ten bytes in protobuf, of which the lowest one says all.
+        byte = self.numbers[0] & 0xFF if self.numbers else self.raw[0]
         return byte - 256 if self.kind == _INT8 and byte > 127 else byte
 
     def rows(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.int8] | Floats:

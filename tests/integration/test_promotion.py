@@ -95,14 +95,19 @@ def test_the_shipped_model_is_champion_and_version_1_from_the_first_run_on(place
     assert place.books.registry.version_of(serving(place.settings)) == "1"
 
 
-def test_another_bundle_with_a_registered_label_is_refused(place):
-    label = place.challenger(f"{VERSION}.1")
+def another(place):
+    """Return a bundle of the label that `Place.challenger` gives its first one, with another content."""
     folder = place.folder / "other"
     shutil.copytree(resource("models/standard"), folder)
     manifest = replace(load_bundle(folder).manifest, version=f"{VERSION}.1", temperature=9.0)
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return load_bundle(folder)
+
+
+def test_another_bundle_with_a_registered_label_is_refused(place):
+    label = place.challenger(f"{VERSION}.1")
     with pytest.raises(ModelConflict, match=f"version 2 of rebound is another bundle with the label {label}"):
-        place.books.registry.version_of(load_bundle(folder))
+        place.books.registry.version_of(another(place))
     # A trainer with books of its own but for the registry takes the next number.
     shutil.rmtree(place.shelf.path(label))
     assert next_version("heads", serving(place.settings), labels_taken(place.books)) == f"{VERSION}.2"
@@ -223,16 +228,12 @@ def test_a_bundle_that_is_damaged_everywhere_is_not_promoted(place):
 
 def test_of_versions_with_one_label_the_bundles_own_is_found(place):
     label = place.challenger(f"{VERSION}.1")
-    other = place.folder / "other"
-    shutil.copytree(resource("models/standard"), other)
-    manifest = replace(load_bundle(other).manifest, version=f"{VERSION}.1", temperature=9.0)
-    (other / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    other = another(place)
     run = RunRecord(name=label, parameters={}, figures={})
-    assert (
-        place.books.registry.record(load_bundle(other), run) == "3"
-    )  # by a trainer that shares the registered model only
+    # By a trainer that shares the registered model and nothing else.
+    assert place.books.registry.record(other, run) == "3"
     assert place.books.registry.version_of(place.shelf.bundle(label)) == "2"
-    assert place.books.registry.version_of(load_bundle(other)) == "3"
+    assert place.books.registry.version_of(other) == "3"
 
 
 def test_a_version_without_a_tag_is_named_by_its_manifest_and_one_without_a_bundle_is_none_of_ours(place):
